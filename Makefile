@@ -1,0 +1,48 @@
+# One entry for every job; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+export UV_PYTHON_DOWNLOADS := never
+BIN := .venv/bin
+
+.PHONY: help setup demo test lint format bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Scrutin needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=/path/to/python3."; exit 1; }
+	@command -v cargo >/dev/null || { echo "Scrutin needs Rust (cargo, 1.85 or newer) to build its extension."; exit 1; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+setup: $(UV) ## build .venv with the locked dependencies and the extension
+	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo
+
+demo: setup ## the whole system on this machine: make demo ARGS="--electors 100000"
+	@$(BIN)/scrutin demo $(ARGS)
+
+test: setup ## every test, against real engines on free ports
+	cargo test --quiet --manifest-path native/Cargo.toml
+	$(BIN)/pytest $(ARGS)
+
+lint: setup ## formatting, types, imports, clippy
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cargo fmt --manifest-path native/Cargo.toml --check
+	cargo clippy --quiet --manifest-path native/Cargo.toml --all-targets -- -D warnings
+
+format: setup ## apply the formatters
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cargo fmt --manifest-path native/Cargo.toml
+
+clean: ## remove what setup and the builds made
+	rm -rf .venv .tools target dist hashgen/*.so

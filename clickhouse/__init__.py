@@ -1,0 +1,1 @@
+"""Everything that knows ClickHouse: tables, drainer, tally, local engine."""

@@ -1,0 +1,1 @@
+"""The service: ASGI app, pages, settings, metrics and the `scrutin` command."""

@@ -1,0 +1,1 @@
+"""Offline: electors to hash database, and the Python face of the native hash."""
