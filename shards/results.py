@@ -1,0 +1,38 @@
+"""The tally snapshot that drainers publish and edges serve."""
+
+import msgspec
+
+from shards import keys
+from shards.client import ShardClient
+from shards.command import pack
+
+
+class LawTally(msgspec.Struct, frozen=True):
+    """Accepted ballots of one law."""
+
+    law_id: str
+    oui_count: int
+    non_count: int
+
+
+class ResultsSnapshot(msgspec.Struct, frozen=True):
+    """What was counted when.
+
+    `complete_until_ms`: every vote accepted before this server time is in the tallies.
+    """
+
+    tallies: list[LawTally]
+    updated_at_ms: int
+    complete_until_ms: int
+
+
+async def publish_results(client: ShardClient, snapshot: ResultsSnapshot) -> None:
+    """Write the snapshot; raises `Unavailable`."""
+    value = msgspec.json.encode(snapshot)
+    await client.call(0, pack("SET", keys.results_key(), value))
+
+
+async def read_results(client: ShardClient) -> ResultsSnapshot | None:
+    """Read the latest snapshot, None before the first; raises `Unavailable`."""
+    value = await client.call(0, pack("GET", keys.results_key()))
+    return None if value is None else msgspec.json.decode(value, type=ResultsSnapshot)

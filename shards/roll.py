@@ -1,0 +1,111 @@
+"""The roll online: whether a hash may vote, and whether it has."""
+
+from enum import IntEnum
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from shards import keys
+from shards.client import ShardClient
+from shards.command import fcall, pack
+from shards.errors import RollMissing, SchemeMismatch
+
+CastStatus = Literal["accepted", "duplicate", "invalid", "closed", "conflict"]
+
+
+class RollInfo(msgspec.Struct, frozen=True):
+    """What is loaded: `electors` counts hashes, `laws` hashes by law id."""
+
+    roll_id: str
+    scheme: str
+    key_fingerprint: str
+    electors: int
+    laws: dict[str, int]
+    buckets_per_shard: int
+
+
+class Cast(NamedTuple):
+    """The decision on one ballot; `attempt_count` is the n of the n-th duplicate, else 0."""
+
+    status: CastStatus
+    attempt_count: int = 0
+
+
+class CastCode(IntEnum):
+    """The replies of `lua/cast.lua` that are not a number of attempts."""
+
+    ACCEPTED = 0
+    INVALID = -1
+    CLOSED = -2
+    CONFLICT = -3
+
+
+_DECISIONS = {
+    CastCode.ACCEPTED: Cast("accepted"),
+    CastCode.INVALID: Cast("invalid"),
+    CastCode.CLOSED: Cast("closed"),
+    CastCode.CONFLICT: Cast("conflict"),
+}
+
+
+class RollStore:
+    """Casts ballots against the loaded roll."""
+
+    def __init__(self, client: ShardClient, info: RollInfo) -> None:
+        self.info = info
+        self._client = client
+        self._roll_id = info.roll_id
+
+    @classmethod
+    async def open(cls, client: ShardClient, *, scheme: str, key_fingerprint: str) -> "RollStore":
+        """Check the loaded roll against the settings.
+
+        Raises `RollMissing` while a shard is not complete, `SchemeMismatch`, `Unavailable`.
+        """
+        info = await read_roll_info(client)
+        if (info.scheme, info.key_fingerprint) != (scheme, key_fingerprint):
+            raise SchemeMismatch(
+                f"the loaded roll was hashed with {info.scheme}, key {info.key_fingerprint or '-'};"
+                f" these settings say {scheme}, key {key_fingerprint or '-'}"
+            )
+        return cls(client, info)
+
+    async def cast(self, ballot_hash: bytes, law_id: str, vote: str, request_id: bytes) -> Cast:
+        """Decide a ballot: 32-byte hash, `oui` or `non`, 16-byte request id.
+
+        Safe to repeat with the same request id. Raises `Unavailable` and its kinds.
+        """
+        shard = keys.shard_of(ballot_hash)
+        field = keys.field_of(ballot_hash)
+        command = fcall(
+            "cast",
+            (
+                keys.bucket_key(shard, keys.bucket_of(ballot_hash, self.info.buckets_per_shard)),
+                keys.outbox_key(shard),
+                keys.meta_key(shard),
+                keys.repeats_key(shard, field),
+            ),
+            self._roll_id,
+            field,
+            ballot_hash,
+            law_id,
+            vote,
+            request_id,
+        )
+        code: int = await self._client.call(shard, command)
+        return Cast("duplicate", code) if code > 0 else _DECISIONS[CastCode(code)]
+
+
+async def read_roll_info(client: ShardClient) -> RollInfo:
+    """Read what is loaded; raises `RollMissing` unless every shard is complete."""
+    ready = await client.call_each(
+        lambda shard: pack("HMGET", keys.meta_key(shard), "ready", "info")
+    )
+    missing = sum(1 for roll_id, _ in ready if roll_id is None)
+    if missing == keys.SHARDS:
+        raise RollMissing("no roll is loaded; run `scrutin roll load`")
+    if missing:
+        raise RollMissing(f"the roll is not complete: {missing} of {keys.SHARDS} shards missing")
+    if len({roll_id for roll_id, _ in ready}) > 1:
+        raise RollMissing("the shards do not agree on the roll")
+    return msgspec.json.decode(ready[0][1], type=RollInfo)

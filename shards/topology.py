@@ -1,0 +1,123 @@
+"""Who serves which shard: the cluster's map, kept by redis-py."""
+
+import asyncio
+import ssl
+from typing import Any, NamedTuple
+
+from redis.asyncio import RedisCluster
+from redis.asyncio.connection import RedisSSLContext, SSLConnection, parse_url
+from redis.exceptions import RedisError
+
+from shards import keys
+from shards.command import pack
+from shards.errors import ConfigurationError, Unavailable
+
+CONNECT_TIMEOUT_S = 1.0
+
+
+class Address(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Endpoint(NamedTuple):
+    """How to open a connection to any node of the cluster."""
+
+    tls: ssl.SSLContext | None
+    handshake: list[bytes]  # packed commands
+
+
+class Route(NamedTuple):
+    """The primary of a shard and how many replicas the cluster lists for it."""
+
+    primary: Address
+    replicas: int
+
+
+def endpoint_of(url: str) -> Endpoint:
+    """Read TLS and credentials from a Redis URL; raises `ConfigurationError`."""
+    try:
+        options: dict[str, Any] = dict(parse_url(url))
+    except ValueError as error:
+        raise ConfigurationError(f"Redis URL: {error}") from error
+    handshake = []
+    if password := options.get("password"):
+        user = options.get("username") or "default"
+        handshake.append(pack("AUTH", user, password))
+    handshake.append(pack("CLIENT", "SETNAME", "scrutin"))
+    tls = None
+    if options.get("connection_class") is SSLConnection:
+        tls = RedisSSLContext(
+            keyfile=options.get("ssl_keyfile"),
+            certfile=options.get("ssl_certfile"),
+            cert_reqs=options.get("ssl_cert_reqs", "required"),
+            ca_certs=options.get("ssl_ca_certs"),
+            check_hostname=options.get("ssl_check_hostname", True),
+            min_version=ssl.TLSVersion.TLSv1_2,
+        ).get()
+    return Endpoint(tls, handshake)
+
+
+class Topology:
+    """The cluster's slot map, refreshed on demand."""
+
+    def __init__(self, url: str) -> None:
+        self._cluster = RedisCluster.from_url(
+            url,
+            require_full_coverage=False,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=CONNECT_TIMEOUT_S,
+        )
+        self._refresh: asyncio.Task[None] | None = None
+
+    async def aclose(self) -> None:
+        """Close redis-py's connections."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.gather(self._refresh, return_exceptions=True)
+        await self._cluster.aclose()
+
+    async def refresh(self) -> None:
+        """Ask the cluster anew; those who ask at the same time share one answer.
+
+        Raises `Unavailable` when no node answers.
+        """
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.create_task(self._ask())
+        await asyncio.shield(self._refresh)
+
+    async def _ask(self) -> None:
+        try:
+            await self._cluster.aclose()
+            await self._cluster.initialize()
+        except (RedisError, OSError) as error:
+            raise Unavailable(f"no Redis node answers: {error}") from error
+
+    def routes(self) -> dict[int, Route]:
+        """Return the route of every shard that some primary serves."""
+        slots = self._cluster.nodes_manager.slots_cache
+        routes = {}
+        for shard in range(keys.SHARDS):
+            if nodes := slots.get(keys.slot(shard)):
+                primary = Address(nodes[0].host, int(nodes[0].port))
+                routes[shard] = Route(primary, len(nodes) - 1)
+        return routes
+
+    async def primaries_info(self, section: str) -> dict[Address, dict[str, object]]:
+        """Return `INFO section` of every primary; raises `Unavailable`."""
+        nodes = self._cluster.get_primaries()
+        try:
+            answers = await asyncio.gather(
+                *(self._cluster.info(section, target_nodes=node) for node in nodes)
+            )
+        except (RedisError, OSError) as error:
+            raise Unavailable(f"a primary does not answer: {error}") from error
+        return {
+            Address(node.host, int(node.port)): answer
+            for node, answer in zip(nodes, answers, strict=True)
+        }
