@@ -1,0 +1,7 @@
+"""The real ClickHouse engine on one machine: chdb behind ClickHouse's HTTP interface.
+
+For the demo and the tests, so that they exercise the production client path. Deployments run a
+ClickHouse server. Differences from one, all deliberate: answers are always whole before they are
+sent (as with `wait_end_of_query=1`), a session keeps nothing between requests (statements that
+would need it are refused), and there is one user.
+"""
