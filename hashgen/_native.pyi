@@ -1,12 +1,14 @@
 # ruff: noqa: PYI021 (this stub is the documentation of the extension)
 """The contract of the Rust extension. Hashes are 32 raw bytes."""
 
-from collections.abc import Iterable
-from typing import Final, final
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, Literal, final
 
 SCHEMES: Final[tuple[str, str]]
 KEY_BYTES: Final[int]
 HASH_BYTES: Final[int]
+SAMPLE_ELECTORS_MAX: Final[int]
 
 class FieldError(ValueError):
     """A field was refused. Neither the message nor the attributes hold the field's value."""
@@ -44,3 +46,79 @@ def normalise_law_id(law_id: str) -> str:
 
 def normalise_vote(vote: str) -> str:
     """Return `oui` or `non`, given in any case. Raises FieldError."""
+
+@final
+class Electors:
+    """The electors of a CSV file as sorted hashes, without duplicates: 46 bytes a row."""
+
+    @staticmethod
+    def read(
+        path: Path,
+        hasher: BallotHasher,
+        *,
+        threads: int,
+        block_bytes: int = 524_288,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Electors:
+        """Read and sort a whole file, the GIL released.
+
+        `progress(phase, done, total)` is called every 50 ms, in phases `read` (bytes; total 0 if
+        the file is a pipe) and `sort` (steps). What it raises, like KeyboardInterrupt, ends the
+        work. Raises OSError, and ValueError if the whole file is refused.
+        """
+
+    @property
+    def total(self) -> int:
+        """Hashes kept."""
+
+    @property
+    def rows(self) -> int:
+        """Lines after the header, good or bad."""
+
+    @property
+    def rejected(self) -> int:
+        """Rows refused: malformed, or the duplicate of an earlier row."""
+
+    @property
+    def several_codes(self) -> int:
+        """Electors that have more than one code for a law, counted for each law."""
+
+    @property
+    def laws(self) -> dict[str, int]:
+        """Hashes by law id, in the order of ids."""
+
+    def write_rejects(self, path: Path) -> None:
+        """Write `line,reason` of every bad row as CSV. Raises OSError."""
+
+    def write_shards(
+        self,
+        directory: Path,
+        hasher: BallotHasher,
+        *,
+        format: Literal["json", "binary"],  # noqa: A002 (the format's name everywhere)
+        shard_size: int,
+        threads: int,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> tuple[str, list[tuple[str, int, str]]]:
+        """Write new files, flushed to disk; phase `write` (hashes). Raises OSError.
+
+        Returns the roll id and (file, count, SHA-256 in hex) of every shard.
+        """
+
+@final
+class RollChecker:
+    """Checks the files of a database, given in order."""
+
+    def __new__(cls, scheme: str, key_fingerprint: str) -> RollChecker: ...
+    def check(self, path: Path, format: str, shard: int, count: int, sha256: str) -> None:  # noqa: A002
+        """Check layout, size, order and checksum of the next file. Raises ValueError."""
+
+    @property
+    def roll_id(self) -> str:
+        """Of the files checked so far."""
+
+def read_shard(path: Path, format: str, shard: int, count: int, sha256: str) -> bytes:  # noqa: A002
+    """Return `count` raw hashes of a file, in order, checked. Raises ValueError."""
+
+def sample_rows(seed: int, first: int, count: int, laws: Sequence[str]) -> bytes:
+    """Return CSV rows of synthetic electors number `first` on, one for each law."""

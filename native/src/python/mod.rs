@@ -1,0 +1,4 @@
+//! What Python sees. These modules convert types and release the GIL, nothing else.
+
+pub mod ballots;
+pub mod rolls;

@@ -1,0 +1,293 @@
+//! Making and reading a hash database, with the GIL released.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::ballots::BallotHasher;
+use crate::ballot::HASH_BYTES;
+use crate::roll::electors::{self, LAWS_MAX};
+use crate::roll::pipeline::{FileFault, Options, SORT_STEPS, gather};
+use crate::roll::shard_reader::{self, Expected};
+use crate::roll::shard_writer::{self, Format, RollId};
+use crate::sample;
+use crate::supervise::{Progress, supervise};
+
+pub const BLOCK_BYTES: usize = 512 * 1024;
+
+/// The roll id, and each file's name, count of hashes and SHA-256.
+type WrittenRoll = (String, Vec<(String, usize, String)>);
+
+/// `OSError(errno, strerror, filename)`, which Python turns into its subclass.
+fn os_error(error: &io::Error, path: &Path) -> PyErr {
+    match error.raw_os_error() {
+        Some(code) => PyOSError::new_err((code, error.to_string(), path.to_path_buf())),
+        None => PyOSError::new_err(format!("{error}: {}", path.display())),
+    }
+}
+
+fn refused(fault: FileFault, path: &Path) -> PyErr {
+    match fault {
+        FileFault::Io(error) => os_error(&error, path),
+        FileFault::Header(fault) => PyValueError::new_err(fault.message()),
+        FileFault::TooManyLines => PyValueError::new_err("the file has more than 2^32 lines"),
+        FileFault::TooManyLaws => {
+            PyValueError::new_err(format!("the file has more than {LAWS_MAX} law ids"))
+        }
+    }
+}
+
+fn format_named(name: &str) -> PyResult<Format> {
+    Format::named(name)
+        .ok_or_else(|| PyValueError::new_err("the format must be 'json' or 'binary'"))
+}
+
+/// Runs `work` without the GIL; here, signals are handled and `callback` is called.
+fn watched<T: Send>(
+    py: Python<'_>,
+    callback: Option<&Py<PyAny>>,
+    phase: &'static str,
+    total: u64,
+    work: impl FnOnce(&Progress) -> T + Send,
+) -> PyResult<T> {
+    py.detach(|| {
+        let progress = Progress::default();
+        let tick = |done| {
+            Python::attach(|py| {
+                py.check_signals()?;
+                callback.map_or(Ok(()), |call| {
+                    call.call1(py, (phase, done, total)).map(drop)
+                })
+            })
+        };
+        supervise(&progress, tick, || work(&progress))
+    })
+}
+
+#[pyclass(frozen, module = "hashgen._native")]
+pub struct Electors(electors::Electors);
+
+#[pymethods]
+impl Electors {
+    #[staticmethod]
+    #[pyo3(signature = (path, hasher, *, threads, block_bytes = BLOCK_BYTES, progress = None))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "PyO3 hands over owned values"
+    )]
+    fn read(
+        py: Python<'_>,
+        path: PathBuf,
+        hasher: &BallotHasher,
+        threads: usize,
+        block_bytes: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        if threads == 0 || block_bytes == 0 {
+            return Err(PyValueError::new_err(
+                "threads and block_bytes must be above 0",
+            ));
+        }
+        let file = File::open(&path).map_err(|error| os_error(&error, &path))?;
+        let size_bytes = file
+            .metadata()
+            .map_err(|error| os_error(&error, &path))?
+            .len();
+        let options = Options {
+            threads,
+            block_bytes,
+        };
+        let callback = progress.as_ref();
+        let gathered = watched(py, callback, "read", size_bytes, |progress| {
+            gather(file, &hasher.0, options, progress)
+        })?
+        .map_err(|fault| refused(fault, &path))?;
+        watched(py, callback, "sort", SORT_STEPS, |progress| {
+            gathered.sort(threads, progress)
+        })
+        .map(Self)
+    }
+
+    /// Hashes kept.
+    #[getter]
+    fn total(&self) -> usize {
+        self.0.len()
+    }
+
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows
+    }
+
+    #[getter]
+    fn rejected(&self) -> usize {
+        self.0.rejects.len()
+    }
+
+    #[getter]
+    fn several_codes(&self) -> u64 {
+        self.0.several_codes
+    }
+
+    #[getter]
+    fn laws(&self) -> BTreeMap<String, u64> {
+        self.0.laws.clone()
+    }
+
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "PyO3 hands over owned values"
+    )]
+    fn write_rejects(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| {
+            let mut out = BufWriter::new(File::create(&path)?);
+            self.0.write_rejects(&mut out)?;
+            out.into_inner()?.sync_all()
+        })
+        .map_err(|error| os_error(&error, &path))
+    }
+
+    #[pyo3(signature = (directory, hasher, *, format, shard_size, threads, progress = None))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "PyO3 hands over owned values"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "by keyword in Python")]
+    fn write_shards(
+        &self,
+        py: Python<'_>,
+        directory: PathBuf,
+        hasher: &BallotHasher,
+        format: &str,
+        shard_size: usize,
+        threads: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<WrittenRoll> {
+        let format = format_named(format)?;
+        if threads == 0 || shard_size == 0 {
+            return Err(PyValueError::new_err(
+                "threads and shard_size must be above 0",
+            ));
+        }
+        let total = self.0.len() as u64;
+        let written = watched(py, progress.as_ref(), "write", total, |progress| {
+            shard_writer::write(
+                &self.0, &hasher.0, &directory, format, shard_size, threads, progress,
+            )
+        })?
+        .map_err(|fault| os_error(&fault.error, &fault.path))?;
+        let shards = written.shards.into_iter();
+        Ok((
+            written.roll_id,
+            shards
+                .map(|shard| (shard.file, shard.count, shard.sha256))
+                .collect(),
+        ))
+    }
+}
+
+/// Checks the files of a database one after the other.
+#[pyclass(module = "hashgen._native")]
+pub struct RollChecker {
+    roll_id: RollId,
+    previous: Option<[u8; HASH_BYTES]>,
+}
+
+#[pymethods]
+impl RollChecker {
+    #[new]
+    fn new(scheme: &str, key_fingerprint: &str) -> Self {
+        Self {
+            roll_id: RollId::new(scheme, key_fingerprint),
+            previous: None,
+        }
+    }
+
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "PyO3 hands over owned values"
+    )]
+    fn check(
+        &mut self,
+        py: Python<'_>,
+        path: PathBuf,
+        format: &str,
+        shard: usize,
+        count: usize,
+        sha256: &str,
+    ) -> PyResult<()> {
+        let format = format_named(format)?;
+        let expected = Expected {
+            format,
+            shard,
+            count,
+            sha256,
+        };
+        let Self { roll_id, previous } = self;
+        py.detach(|| {
+            shard_reader::read(&path, &expected, previous, |hashes| roll_id.update(hashes))
+        })
+        .map_err(|fault| PyValueError::new_err(fault.reason()))
+    }
+
+    #[getter]
+    fn roll_id(&self) -> String {
+        self.roll_id.hex()
+    }
+}
+
+#[pyfunction]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands over owned values"
+)]
+pub fn read_shard<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    format: &str,
+    shard: usize,
+    count: usize,
+    sha256: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let format = format_named(format)?;
+    let expected = Expected {
+        format,
+        shard,
+        count,
+        sha256,
+    };
+    // A count made up by a damaged manifest must not take all memory before the size is looked at.
+    shard_reader::check_size(&path, &expected)
+        .map_err(|fault| PyValueError::new_err(fault.reason()))?;
+    PyBytes::new_with(py, count * HASH_BYTES, |bytes| {
+        let mut at = 0;
+        py.detach(|| {
+            shard_reader::read(&path, &expected, &mut None, |hashes| {
+                bytes[at..at + hashes.len()].copy_from_slice(hashes);
+                at += hashes.len();
+            })
+        })
+        .map_err(|fault| PyValueError::new_err(fault.reason()))
+    })
+}
+
+#[pyfunction]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands over owned values"
+)]
+pub fn sample_rows(
+    py: Python<'_>,
+    seed: u64,
+    first: u64,
+    count: u64,
+    laws: Vec<String>,
+) -> Bound<'_, PyBytes> {
+    let rows = py.detach(|| sample::rows(seed, first, count, &laws));
+    PyBytes::new(py, &rows)
+}

@@ -1,0 +1,9 @@
+//! From an electors' CSV to a sorted hash database, with all of the electors in little memory.
+
+pub mod blocks;
+pub mod chunked;
+pub mod electors;
+pub mod pipeline;
+pub mod rows;
+pub mod shard_reader;
+pub mod shard_writer;

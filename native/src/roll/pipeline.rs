@@ -1,0 +1,333 @@
+//! The electors' CSV, read as a stream: one thread cuts blocks of lines, the others hash them.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use memchr::{memchr, memchr_iter};
+
+use super::blocks::{Block, BlockReader};
+use super::chunked::Chunked;
+use super::electors::{CardKey, Electors, LAWS_MAX, PARTITIONS, Record, Reject};
+use super::rows::{self, Columns, HeaderFault, RowFault};
+use crate::ballot::{Ballot, Hasher};
+use crate::supervise::{Progress, parallel};
+
+/// Steps that `sort` counts in its progress.
+pub const SORT_STEPS: u64 = 2 * PARTITIONS as u64;
+
+#[derive(Clone, Copy)]
+pub struct Options {
+    pub threads: usize,
+    pub block_bytes: usize,
+}
+
+/// Why the whole file is refused.
+#[derive(Debug)]
+pub enum FileFault {
+    Io(io::Error),
+    Header(HeaderFault),
+    TooManyLines,
+    TooManyLaws,
+}
+
+/// The rows of a file as they came.
+pub struct Gathered {
+    records: Vec<Mutex<Chunked<Record>>>,
+    cards: Vec<Mutex<Chunked<CardKey>>>,
+    rejects: Vec<Reject>,
+    laws: Vec<String>,
+    rows: u64,
+}
+
+/// Reads the whole of `source`; progress counts its bytes. Cancelled, it returns early.
+pub fn gather(
+    source: impl Read + Send,
+    hasher: &Hasher,
+    options: Options,
+    progress: &Progress,
+) -> Result<Gathered, FileFault> {
+    let mut reader = BlockReader::new(source, options.block_bytes);
+    let mut first = reader
+        .next_block(Vec::new())
+        .map_err(FileFault::Io)?
+        .ok_or(FileFault::Header(HeaderFault::Empty))?;
+    let header_end = memchr(b'\n', &first.bytes).unwrap_or(first.bytes.len());
+    let columns = rows::header(&first.bytes[..header_end]).map_err(FileFault::Header)?;
+    first.bytes.drain(..(header_end + 1).min(first.bytes.len()));
+    first.first_line += 1;
+
+    let shared = Shared {
+        hasher,
+        columns,
+        laws: RwLock::default(),
+        records: partitions(),
+        cards: partitions(),
+    };
+    let (send_full, receive_full) = bounded(options.threads);
+    let (send_empty, receive_empty) = bounded(2 * options.threads + 1);
+    let mut rejects = Vec::new();
+    let mut rows = 0;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.threads)
+            .map(|_| {
+                let (full, empty) = (receive_full.clone(), send_empty.clone());
+                let worker = Worker::new(&shared);
+                scope.spawn(move || worker.run(&full, &empty, progress))
+            })
+            .collect();
+        drop(receive_full); // once the workers are gone, sending fails and the reader stops
+        let read = feed(reader, first, &send_full, &receive_empty, progress);
+        drop(send_full);
+        for worker in workers {
+            match worker.join() {
+                Ok(outcome) => {
+                    let (bad, count) = outcome?;
+                    rejects.extend(bad);
+                    rows += count;
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        read
+    })?;
+    Ok(Gathered {
+        records: shared.records,
+        cards: shared.cards,
+        rejects,
+        laws: law_names(shared.laws),
+        rows,
+    })
+}
+
+fn partitions<T: Copy + Ord>() -> Vec<Mutex<Chunked<T>>> {
+    (0..PARTITIONS).map(|_| Mutex::default()).collect()
+}
+
+fn law_names(laws: RwLock<HashMap<String, u16>>) -> Vec<String> {
+    let numbers = laws.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut names: Vec<_> = numbers.into_iter().collect();
+    names.sort_unstable_by_key(|(_, number)| *number);
+    names.into_iter().map(|(name, _)| name).collect()
+}
+
+fn feed<R: Read>(
+    mut reader: BlockReader<R>,
+    first: Block,
+    full: &Sender<Block>,
+    empty: &Receiver<Vec<u8>>,
+    progress: &Progress,
+) -> Result<(), FileFault> {
+    let mut next = Some(first);
+    while let Some(block) = next {
+        let last_line = block.first_line + memchr_iter(b'\n', &block.bytes).count() as u64;
+        if u32::try_from(last_line).is_err() {
+            return Err(FileFault::TooManyLines);
+        }
+        if progress.is_cancelled() || full.send(block).is_err() {
+            return Ok(()); // a worker that failed says why when it is joined
+        }
+        let buffer = empty.try_recv().unwrap_or_default();
+        next = reader.next_block(buffer).map_err(FileFault::Io)?;
+    }
+    Ok(())
+}
+
+/// What the workers have in common.
+struct Shared<'a> {
+    hasher: &'a Hasher,
+    columns: Columns,
+    laws: RwLock<HashMap<String, u16>>,
+    records: Vec<Mutex<Chunked<Record>>>,
+    cards: Vec<Mutex<Chunked<CardKey>>>,
+}
+
+impl Shared<'_> {
+    fn law_number(&self, law_id: &str) -> Result<u16, FileFault> {
+        let mut laws = self.laws.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = laws.get(law_id) {
+            return Ok(*number);
+        }
+        if laws.len() == LAWS_MAX {
+            return Err(FileFault::TooManyLaws);
+        }
+        let number = u16::try_from(laws.len()).expect("LAWS_MAX fits");
+        laws.insert(law_id.to_owned(), number);
+        Ok(number)
+    }
+}
+
+/// Hashes blocks; stages a block's records by partition, so that a lock is taken once a block.
+struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    laws: HashMap<String, u16>,
+    records: Vec<Vec<Record>>,
+    cards: Vec<Vec<CardKey>>,
+    rejects: Vec<Reject>,
+    rows: u64,
+}
+
+impl<'a> Worker<'a> {
+    fn new(shared: &'a Shared<'a>) -> Self {
+        Self {
+            shared,
+            laws: HashMap::new(),
+            records: vec![Vec::new(); PARTITIONS],
+            cards: vec![Vec::new(); PARTITIONS],
+            rejects: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    fn run(
+        mut self,
+        full: &Receiver<Block>,
+        empty: &Sender<Vec<u8>>,
+        progress: &Progress,
+    ) -> Result<(Vec<Reject>, u64), FileFault> {
+        for block in full {
+            if progress.is_cancelled() {
+                break;
+            }
+            self.block(&block)?;
+            progress.add(block.bytes.len() as u64);
+            // Nobody takes buffers back once the file was read: then this one is freed.
+            drop(empty.try_send(block.bytes));
+        }
+        Ok((self.rejects, self.rows))
+    }
+
+    fn block(&mut self, block: &Block) -> Result<(), FileFault> {
+        let mut line = u32::try_from(block.first_line).expect("the reader checked");
+        for bytes in block.bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.rows += 1;
+            if let Err(fault) = self.row(bytes.strip_suffix(b"\n").unwrap_or(bytes), line)? {
+                self.rejects.push(Reject { line, fault });
+            }
+            line = line.wrapping_add(1);
+        }
+        store(&mut self.records, &self.shared.records);
+        store(&mut self.cards, &self.shared.cards);
+        Ok(())
+    }
+
+    fn row(&mut self, bytes: &[u8], line: u32) -> Result<Result<(), RowFault>, FileFault> {
+        let columns = self.shared.columns;
+        let (law_id, ballot) = match rows::split(bytes).and_then(|fields| {
+            let law_id = fields[columns.law_id];
+            Ballot::new(fields[columns.nas], fields[columns.code], law_id)
+                .map(|ballot| (law_id, ballot))
+                .map_err(RowFault::Field)
+        }) {
+            Ok(parsed) => parsed,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let law = if let Some(number) = self.laws.get(law_id) {
+            *number
+        } else {
+            let number = self.shared.law_number(law_id)?;
+            self.laws.insert(law_id.to_owned(), number);
+            number
+        };
+        let hash = self.shared.hasher.hash(&ballot);
+        let record = Record::new(hash, line, law);
+        let card = CardKey::new(law, &ballot, &hash);
+        self.records[record.partition()].push(record);
+        self.cards[card.partition()].push(card);
+        Ok(Ok(()))
+    }
+}
+
+fn store<T: Copy + Ord>(staged: &mut [Vec<T>], partitions: &[Mutex<Chunked<T>>]) {
+    for (items, partition) in staged.iter_mut().zip(partitions) {
+        if !items.is_empty() {
+            lock(partition).extend_from_slice(items);
+            items.clear();
+        }
+    }
+}
+
+/// A panic in another thread is raised again when that thread is joined.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Gathered {
+    /// Sorts, and turns rows with an earlier row's hash into rejects.
+    #[must_use]
+    pub fn sort(self, threads: usize, progress: &Progress) -> Electors {
+        let several_codes = count_several_codes(&self.cards, threads, progress);
+        let rejects = Mutex::new(self.rejects);
+        let counts = Mutex::new(vec![0_u64; self.laws.len()]);
+        let sorted: Result<(), ()> = parallel(threads, PARTITIONS, progress, |number, scratch| {
+            let mut partition = lock(&self.records[number]);
+            let mut duplicates = Vec::new();
+            let mut laws = vec![0_u64; self.laws.len()];
+            partition.sort_and_retain(scratch, |record, last| {
+                if let Some(first) = last.filter(|last| last.hash == record.hash) {
+                    let first_line = first.line();
+                    duplicates.push(Reject {
+                        line: record.line(),
+                        fault: RowFault::Duplicate { first_line },
+                    });
+                    return false;
+                }
+                laws[usize::from(record.law())] += 1;
+                true
+            });
+            lock(&rejects).extend(duplicates);
+            std::iter::zip(lock(&counts).iter_mut(), laws).for_each(|(sum, more)| *sum += more);
+            progress.add(1);
+            Ok(())
+        });
+        sorted.expect("sorting cannot fail");
+        let mut rejects = rejects.into_inner().unwrap_or_else(PoisonError::into_inner);
+        rejects.sort_unstable_by_key(|reject| reject.line);
+        let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Electors {
+            partitions: self
+                .records
+                .into_iter()
+                .map(|partition| {
+                    partition
+                        .into_inner()
+                        .unwrap_or_else(PoisonError::into_inner)
+                })
+                .collect(),
+            rejects,
+            laws: self.laws.into_iter().zip(counts).collect(),
+            rows: self.rows,
+            several_codes,
+        }
+    }
+}
+
+fn count_several_codes(
+    cards: &[Mutex<Chunked<CardKey>>],
+    threads: usize,
+    progress: &Progress,
+) -> u64 {
+    let total = Mutex::new(0);
+    let counted: Result<(), ()> = parallel(threads, PARTITIONS, progress, |number, scratch| {
+        // Taken, so that its memory is free before the database is written.
+        let mut cards = std::mem::take(&mut *lock(&cards[number]));
+        let mut count = 0;
+        let mut counted: Option<CardKey> = None;
+        cards.sort_and_retain(scratch, |card, last| {
+            let other_code =
+                last.is_some_and(|last| last != card && last.same_elector_and_law(*card));
+            if other_code && !counted.is_some_and(|seen| seen.same_elector_and_law(*card)) {
+                counted = Some(*card);
+                count += 1;
+            }
+            true
+        });
+        *lock(&total) += count;
+        progress.add(1);
+        Ok(())
+    });
+    counted.expect("counting cannot fail");
+    total.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
