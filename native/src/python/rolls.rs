@@ -26,7 +26,15 @@ type WrittenRoll = (String, Vec<(String, usize, String)>);
 /// `OSError(errno, strerror, filename)`, which Python turns into its subclass.
 fn os_error(error: &io::Error, path: &Path) -> PyErr {
     match error.raw_os_error() {
-        Some(code) => PyOSError::new_err((code, error.to_string(), path.to_path_buf())),
+        Some(code) => {
+            let text = error.to_string();
+            let reason = text
+                .split(" (os error")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            PyOSError::new_err((code, reason, path.to_path_buf()))
+        }
         None => PyOSError::new_err(format!("{error}: {}", path.display())),
     }
 }

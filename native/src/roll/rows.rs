@@ -113,13 +113,15 @@ pub fn header(line: &[u8]) -> Result<Columns, HeaderFault> {
         return Err(HeaderFault::Utf16);
     }
     let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
-    let fields = split(line).map_err(|_| {
-        if memchr(b';', line).is_some() {
-            HeaderFault::Semicolons
-        } else {
-            HeaderFault::Columns
-        }
-    })?;
+    let names = std::str::from_utf8(line).map_err(|_| HeaderFault::Columns)?;
+    columns(names).or_else(|fault| match columns(&names.replace(';', ",")) {
+        Ok(_) => Err(HeaderFault::Semicolons),
+        Err(_) => Err(fault),
+    })
+}
+
+fn columns(line: &str) -> Result<Columns, HeaderFault> {
+    let fields = split(line.as_bytes()).map_err(|_| HeaderFault::Columns)?;
     let [nas, code, law_id] = COLUMNS.map(|name| {
         fields
             .iter()

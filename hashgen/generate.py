@@ -1,0 +1,115 @@
+"""Electors' CSV to hash database."""
+
+import os
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from hashgen._native import BallotHasher, Electors
+from hashgen.database import MANIFEST_FILE, Format, Manifest, ShardEntry
+from hashgen.errors import BadRowsError, InputError
+from hashgen.output import appearing_directory, check_replaceable
+from hashgen.progress import Report
+
+SHARD_SIZE = 1_000_000
+BLOCK_BYTES = 512 * 1024
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a database is made. `block_bytes` is what a thread takes at a time."""
+
+    format: Format = "json"
+    shard_size: int = SHARD_SIZE
+    skip_bad_rows: bool = False
+    force: bool = False
+    threads: int = os.cpu_count() or 1
+    block_bytes: int = BLOCK_BYTES
+
+
+class Generated(msgspec.Struct, frozen=True):
+    """What was made. `several_codes` counts electors with more than one code for a law."""
+
+    manifest: Manifest
+    rejects_file: Path | None
+    several_codes: int
+
+
+def generate(
+    csv_file: Path,
+    directory: Path,
+    hasher: BallotHasher,
+    options: Options,
+    report: Report | None = None,
+) -> Generated:
+    """Make the database of `csv_file` in `directory`, which appears whole or not at all.
+
+    Bad rows are listed in `DIRECTORY.rejects.csv`; they fail the run with BadRowsError unless
+    `skip_bad_rows`. Raises InputError for a file that is refused as a whole, UsageError for an
+    output place that is taken, and OSError.
+    """
+    check_replaceable(directory, force=options.force)
+    electors = _read(csv_file, hasher, options, report)
+    rejects_file = _list_rejects(electors, directory)
+    if rejects_file is not None and not options.skip_bad_rows:
+        raise BadRowsError(csv_file, rejects_file, electors.rejected, electors.rows)
+    if electors.total == 0:
+        raise InputError(f"{csv_file} has no elector that can be used")
+    with appearing_directory(directory) as partial:
+        roll_id, shards = electors.write_shards(
+            partial,
+            hasher,
+            format=options.format,
+            shard_size=options.shard_size,
+            threads=options.threads,
+            progress=report,
+        )
+        manifest = Manifest(
+            scheme=hasher.scheme,
+            key_fingerprint=hasher.key_fingerprint,
+            roll_id=roll_id,
+            laws={law: count for law, count in electors.laws.items() if count},
+            total=electors.total,
+            shards=[
+                ShardEntry(file, options.format, count, sha256) for file, count, sha256 in shards
+            ],
+            rows_read=electors.rows,
+            rows_rejected=electors.rejected,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            software=f"scrutin {version('scrutin')}",
+        ).sealed()
+        # Last: a directory without a manifest is no database.
+        with (partial / MANIFEST_FILE).open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    return Generated(manifest, rejects_file, electors.several_codes)
+
+
+def _read(
+    csv_file: Path, hasher: BallotHasher, options: Options, report: Report | None
+) -> Electors:
+    try:
+        return Electors.read(
+            csv_file,
+            hasher,
+            threads=options.threads,
+            block_bytes=options.block_bytes,
+            progress=report,
+        )
+    except OSError as error:
+        raise InputError(f"{csv_file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{csv_file}: {error}") from error
+
+
+def _list_rejects(electors: Electors, directory: Path) -> Path | None:
+    """Write the list of bad rows, or remove that of an earlier run if there are none now."""
+    rejects_file = directory.with_name(f"{directory.name}.rejects.csv")
+    if electors.rejected == 0:
+        rejects_file.unlink(missing_ok=True)
+        return None
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    electors.write_rejects(rejects_file)
+    return rejects_file

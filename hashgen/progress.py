@@ -1,0 +1,77 @@
+"""How far a long command has come: a bar on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+PLAIN_INTERVAL_S = 5.0
+
+Report = Callable[[str, int, int], None]
+"""Called with (phase, done, total); total 0 means unknown."""
+
+
+@contextmanager
+def reporting(units: dict[str, str]) -> Iterator[Report]:
+    """Yield a Report on stderr. `units` names what each phase counts, `bytes` included."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield PlainReport(units)
+        return
+    columns = (
+        TextColumn("{task.description:>6}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield BarReport(units, progress)
+
+
+class BarReport:
+    """One bar a phase, with rate and time left."""
+
+    def __init__(self, units: dict[str, str], progress: Progress) -> None:
+        self._units = units
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        """Show the phase's state."""
+        if phase not in self._tasks:
+            self._tasks[phase] = self._progress.add_task(phase, total=total or None, rate="")
+        task_id = self._tasks[phase]
+        self._progress.update(task_id, completed=done)
+        speed = self._progress.tasks[task_id].speed
+        self._progress.update(task_id, rate=rate_text(speed or 0.0, self._units[phase]))
+
+
+class PlainReport:
+    """A line to stderr every few seconds, for logs."""
+
+    def __init__(self, units: dict[str, str]) -> None:
+        self._units = units
+        self._started_s: dict[str, float] = {}
+        self._printed_s = time.monotonic()
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        """Print the phase's state if the last line is old enough."""
+        now_s = time.monotonic()
+        started_s = self._started_s.setdefault(phase, now_s)
+        if now_s - self._printed_s < PLAIN_INTERVAL_S:
+            return
+        self._printed_s = now_s
+        rate = done / max(now_s - started_s, 1e-9)
+        line = f"{phase}: {rate_text(rate, self._units[phase])}"
+        if total and rate:
+            line += f", {100 * done / total:.0f} %, {(total - done) / rate:.0f} s left"
+        print(line, file=sys.stderr, flush=True)
+
+
+def rate_text(rate: float, unit: str) -> str:
+    """Return a rate for reading, like `12.3 MB/s` or `1,234,000 hashes/s`."""
+    return f"{rate / 1e6:.1f} MB/s" if unit == "bytes" else f"{rate:,.0f} {unit}/s"
