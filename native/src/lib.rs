@@ -20,7 +20,11 @@ mod _native {
         BallotHasher, FieldError, ballot_hash, normalise_law_id, normalise_vote,
     };
     #[pymodule_export]
-    use crate::python::rolls::{Electors, RollChecker, read_shard, sample_rows};
+    use crate::python::rolls::Electors;
+    #[pymodule_export]
+    use crate::python::samples::sample_rows;
+    #[pymodule_export]
+    use crate::python::shards::{RollChecker, read_shard};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

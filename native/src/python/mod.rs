@@ -2,3 +2,5 @@
 
 pub mod ballots;
 pub mod rolls;
+pub mod samples;
+pub mod shards;

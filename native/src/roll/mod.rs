@@ -7,3 +7,4 @@ pub mod pipeline;
 pub mod rows;
 pub mod shard_reader;
 pub mod shard_writer;
+pub mod sort;

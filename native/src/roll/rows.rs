@@ -114,9 +114,9 @@ pub fn header(line: &[u8]) -> Result<Columns, HeaderFault> {
     }
     let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let names = std::str::from_utf8(line).map_err(|_| HeaderFault::Columns)?;
-    columns(names).or_else(|fault| match columns(&names.replace(';', ",")) {
-        Ok(_) => Err(HeaderFault::Semicolons),
-        Err(_) => Err(fault),
+    columns(names).map_err(|fault| match columns(&names.replace(';', ",")) {
+        Ok(_) => HeaderFault::Semicolons,
+        Err(_) => fault,
     })
 }
 
