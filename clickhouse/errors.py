@@ -7,8 +7,6 @@ ClickHouseError
 └── LocalClickHouseError     the local engine's process did not come up
 """
 
-from __future__ import annotations
-
 
 class ClickHouseError(Exception):
     """Root of this package's errors."""

@@ -1,7 +1,5 @@
 """`python -m clickhouse.local --data DIR --port N`: serve a data directory until told to stop."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import signal
@@ -23,11 +21,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--password-file", type=Path, help="file with the password that clients must give"
     )
-    parser.add_argument(
-        "--until-stdin-closes",
-        action="store_true",
-        help="stop when standard input ends, that is, when the process that started this one does",
-    )
     return parser.parse_args()
 
 
@@ -35,9 +28,6 @@ async def _serve(arguments: argparse.Namespace) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    if arguments.until_stdin_closes:
-        # Nobody writes to it: it becomes readable only when its other end is closed.
-        loop.add_reader(sys.stdin.fileno(), stop.set)
     password = None
     if arguments.password_file:
         password = arguments.password_file.read_text().strip()

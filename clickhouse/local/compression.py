@@ -1,19 +1,14 @@
 """Bodies' compression, as ClickHouse's HTTP interface has it."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import lz4.frame
 import zstandard
 
 from clickhouse.local.faults import Fault, not_implemented
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # In the order in which a ClickHouse server chooses among those a client accepts.
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {

@@ -5,31 +5,24 @@ database cannot leak into another's. One more session is held open for the engin
 it is what keeps the data directory loaded and locked.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from clickhouse.local import compression
 from clickhouse.local.faults import Fault, fault_from_engine, not_implemented
-from clickhouse.local.session import open_session
+from clickhouse.local.session import Session, open_session
 from clickhouse.local.statement import (
+    Insert,
     needs_session,
     output_format,
     returns_rows,
     split_insert,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from clickhouse.local.session import Session
-    from clickhouse.local.statement import Insert
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

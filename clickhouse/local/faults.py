@@ -1,7 +1,5 @@
 """Errors in the shape that ClickHouse's HTTP interface gives them: code, name, text, status."""
 
-from __future__ import annotations
-
 import re
 
 _ENGINE_TEXT = re.compile(r"Code: (\d+)\. (DB::Exception: .*)", re.DOTALL)

@@ -1,22 +1,15 @@
 """ClickHouse's HTTP interface in front of the local engine."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hmac
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from aiohttp import web
 
-from clickhouse.local.engine import Engine, Limits, Request
+from clickhouse.local.engine import Answer, Engine, Limits, Request
 from clickhouse.local.faults import Fault, not_implemented
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from clickhouse.local.engine import Answer
 
 _URL_BYTES_MAX = 1024 * 1024
 # Parameters of the request itself; every other one but `param_*` is a setting.

@@ -2,14 +2,10 @@
 
 # ruff: noqa: D102 - the methods are chdb's and documented there
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Protocol, Self, cast
+from types import TracebackType
+from typing import Protocol, Self, cast
 
 from chdb.session import Session as ChdbSession
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class Result(Protocol):
@@ -59,4 +55,4 @@ class Session(Protocol):
 
 def open_session(path: str) -> Session:
     """Open a session on a data directory; the process's first one loads and locks it."""
-    return cast("Session", ChdbSession(path))  # type: ignore[no-untyped-call]
+    return cast(Session, ChdbSession(path))  # type: ignore[no-untyped-call]

@@ -4,8 +4,6 @@ An insert's data follows its statement in one run of bytes and is handed over se
 answer's header names its format; statements that need a session are refused.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

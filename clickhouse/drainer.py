@@ -1,0 +1,176 @@
+"""Moves decided attempts from the outbox to ClickHouse, and tells Redis the tally.
+
+Read, insert, trim, in that order: a crash anywhere repeats work and loses none. A batch whose
+insert may or may not have been applied is inserted again, the same rows with the same token,
+before anything else is read.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from typing import Protocol
+
+import msgspec
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
+from clickhouse.publisher import TallyPublisher
+from clickhouse.sink import BLOCK_ROWS_MAX, VoteSink
+from shards.client import ShardClient
+from shards.errors import Unavailable
+from shards.outbox import Outbox, OutboxBatch, OutboxDepth
+
+log = logging.getLogger(__name__)
+
+
+class DrainOptions(msgspec.Struct, frozen=True):
+    """How much and how often.
+
+    `rows_max` bounds a batch. `linger_ms` is the pause after a batch that was not full, so that
+    inserts stay few and large. `publish_ms` is the least time between two tallies, `depth_ms`
+    between two looks at the outbox's depth. Failures are followed by random pauses whose bound
+    doubles from `backoff_ms_min` to `backoff_ms_max`. A stop leaves `stop_grace_ms` to the batch
+    in hand.
+    """
+
+    rows_max: int = 100_000
+    linger_ms: int = 250
+    publish_ms: int = 500
+    depth_ms: int = 1000
+    backoff_ms_min: int = 100
+    backoff_ms_max: int = 5000
+    stop_grace_ms: int = 3000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rows_max < BLOCK_ROWS_MAX:
+            raise ValueError(f"rows_max must be between 1 and {BLOCK_ROWS_MAX - 1}")
+        if not 0 < self.backoff_ms_min <= self.backoff_ms_max:
+            raise ValueError("backoff_ms_min must be positive and at most backoff_ms_max")
+        if min(self.linger_ms, self.publish_ms, self.depth_ms, self.stop_grace_ms) < 0:
+            raise ValueError("times must not be negative")
+
+
+class DrainObserver(Protocol):
+    """Is told what a drainer does, for metrics."""
+
+    def inserted(self, rows: int, seconds: float) -> None:
+        """Count a batch that both tables have."""
+
+    def depth(self, depths: list[OutboxDepth]) -> None:
+        """Note what waits in the outbox, by shard group."""
+
+    def clickhouse_up(self, up: bool) -> None:
+        """Note whether ClickHouse answered the latest time."""
+
+
+class Drainer:
+    """One drainer. Any number may run at once, in any number of processes."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        redis: ShardClient,
+        clickhouse: AsyncClient,
+        options: DrainOptions,
+        observer: DrainObserver | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._sink = VoteSink(clickhouse)
+        self._publisher = TallyPublisher(redis, clickhouse, interval_s=options.publish_ms / 1000)
+        self._options = options
+        self._observer = observer
+        self._pending: OutboxBatch | None = None
+        self._depth_due_s = 0.0
+        self._failures = 0
+
+    async def run_once(self) -> int:
+        """Drain one batch, publish the tally if it is due, and return the rows drained.
+
+        Raises ClickHouseUnavailable, ClickHouseRejected or shards' Unavailable; nothing is lost
+        then, and the next call resumes with the same batch.
+        """
+        batch = self._pending or await self._outbox.read(self._options.rows_max)
+        if batch.events:
+            self._pending = batch
+            await self._store(batch)
+            await self._outbox.trim(batch)
+            self._pending = None
+        self._publisher.drained(len(batch.events), batch.complete_until_ms)
+        await self._publisher.publish_if_due()
+        return len(batch.events)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Drain until `stop` is set; what passes is waited out, whatever it is.
+
+        Raises ClickHouseRejected when somebody has to act; the outbox keeps everything.
+        """
+        work = asyncio.create_task(self._drain(stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work}, timeout=self._options.stop_grace_ms / 1000)
+        finally:
+            stopping.cancel()
+            # Between any two steps a batch can be left: it is read again.
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+
+    async def _drain(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                rows = await self.run_once()
+                await self._observe_depth()
+            except (ClickHouseUnavailable, Unavailable) as error:
+                await _pause(stop, self._failed(error))
+            except ClickHouseRejected as error:
+                self._up(up=False)
+                log.critical("The drainer stops, the outbox keeps every vote: %s", error)
+                raise
+            else:
+                self._succeeded()
+                # The outbox shares a batch out among shards, so a full one may be a little less.
+                if 2 * rows < self._options.rows_max:
+                    await _pause(stop, self._options.linger_ms / 1000)
+        with contextlib.suppress(Unavailable):  # the leases then expire by themselves
+            await self._outbox.release()
+
+    async def _store(self, batch: OutboxBatch) -> None:
+        started_s = time.perf_counter()
+        await self._sink.store(batch)
+        if self._observer:
+            self._observer.inserted(len(batch.events), time.perf_counter() - started_s)
+
+    async def _observe_depth(self) -> None:
+        if self._observer and time.monotonic() >= self._depth_due_s:
+            self._observer.depth(await self._outbox.depth())
+            self._depth_due_s = time.monotonic() + self._options.depth_ms / 1000
+
+    def _failed(self, error: Exception) -> float:
+        """Note a failure and return the pause in seconds that follows it."""
+        if isinstance(error, ClickHouseUnavailable):
+            self._up(up=False)
+        if self._failures == 0:
+            log.warning("Draining is interrupted and will go on by itself: %s", error)
+        bound_ms = min(
+            self._options.backoff_ms_max, self._options.backoff_ms_min << min(self._failures, 20)
+        )
+        self._failures += 1
+        return random.uniform(bound_ms / 2, bound_ms) / 1000  # noqa: S311 - spreads retries only
+
+    def _succeeded(self) -> None:
+        if self._failures:
+            log.info("Draining goes on after %d failures", self._failures)
+        self._failures = 0
+        self._up(up=True)
+
+    def _up(self, *, up: bool) -> None:
+        if self._observer:
+            self._observer.clickhouse_up(up)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

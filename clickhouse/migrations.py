@@ -1,0 +1,58 @@
+"""Brings the schema up to this release.
+
+ClickHouse has no transactions over DDL, so each statement is safe to repeat and a migration is
+recorded only after its last one: interrupted, or run by two programs at once, it is simply run
+again. Files are never edited once released; a change is a new file. A database that already has
+newer migrations than this release is left as it is: migrations only add.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.errors import MigrationError
+from clickhouse.retry import classified
+from clickhouse.sql import Script, read_migrations, read_query, split_statements
+
+
+async def migrate(client: AsyncClient, scripts: Sequence[Script] | None = None) -> list[str]:
+    """Apply the migrations that are missing, in order; return the names of those applied.
+
+    `scripts` are this release's own if not given. Raises MigrationError if one that is recorded
+    was edited since, ClickHouseUnavailable, ClickHouseRejected.
+    """
+    with classified():
+        await client.command("CREATE DATABASE IF NOT EXISTS scrutin")
+        await client.command(read_query("create_schema_migrations"))
+        recorded = await _recorded(client)
+        applied = []
+        for script in read_migrations() if scripts is None else scripts:
+            checksum = hashlib.sha256(script.text.encode()).hexdigest()
+            if script.name not in recorded:
+                await _apply(client, script, checksum)
+                applied.append(script.name)
+            elif recorded[script.name] != checksum:
+                raise MigrationError(
+                    f"{script.name} was applied to this database with other contents than it has "
+                    f"now; restore the file and put the change in a new one"
+                )
+        return applied
+
+
+async def _recorded(client: AsyncClient) -> dict[str, str]:
+    rows = (await client.query(read_query("applied_migrations"))).result_rows
+    return {name: checksum.decode() for name, checksum in rows}
+
+
+async def _apply(client: AsyncClient, script: Script, checksum: str) -> None:
+    for statement in split_statements(script.text):
+        await client.command(statement)
+    await client.insert(
+        "scrutin.schema_migrations",
+        [[script.name, checksum.encode(), datetime.now(UTC)]],
+        column_names=["name", "checksum", "applied_at"],
+        column_type_names=["String", "FixedString(64)", "DateTime64(3, 'UTC')"],
+        settings={"async_insert": 0},
+    )

@@ -1,0 +1,79 @@
+"""Which of ClickHouse's errors pass by themselves, and which need somebody to act.
+
+Rows are never at risk either way: they stay in the outbox until an insert is confirmed. The
+question is only whether trying again can help. What is in neither table is taken as passing,
+because stopping for an error that would have passed keeps votes uncounted, while repeating one
+that does not is loud in the logs and metrics and harms nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
+from clickhouse_connect.driver.exceptions import DataError, Error, NotSupportedError
+
+from clickhouse.errors import ClickHouseError, ClickHouseRejected, ClickHouseUnavailable
+
+_MIGRATE = "the schema is not this release's: run the migrations, or restore what was changed"
+_GRANT = "check the user, the password and the grants in the ClickHouse URL"
+_OURS = "ClickHouse does not take what this release sends: run a version that it supports"
+
+# Each is the same however often it is tried.
+_PERMANENT = {
+    16: _MIGRATE,  # NO_SUCH_COLUMN_IN_TABLE
+    36: _OURS,  # BAD_ARGUMENTS
+    44: _MIGRATE,  # ILLEGAL_COLUMN
+    47: _MIGRATE,  # UNKNOWN_IDENTIFIER
+    48: _OURS,  # NOT_IMPLEMENTED
+    50: _OURS,  # UNKNOWN_TYPE
+    53: _MIGRATE,  # TYPE_MISMATCH
+    60: _MIGRATE,  # UNKNOWN_TABLE
+    62: _OURS,  # SYNTAX_ERROR
+    81: _MIGRATE,  # UNKNOWN_DATABASE
+    115: _OURS,  # UNKNOWN_SETTING
+    164: _GRANT,  # READONLY: the user's profile
+    192: _GRANT,  # UNKNOWN_USER
+    193: _GRANT,  # WRONG_PASSWORD
+    194: _GRANT,  # REQUIRED_PASSWORD
+    452: _GRANT,  # SETTING_CONSTRAINT_VIOLATION
+    497: _GRANT,  # ACCESS_DENIED
+    516: _GRANT,  # AUTHENTICATION_FAILED
+}
+
+# Those that look permanent, or are most often met, and why they are not. Anything else passes too.
+_PASSING = {
+    159: "TIMEOUT_EXCEEDED: the server was too slow this time",
+    201: "QUOTA_EXCEEDED: quotas are by interval",
+    202: "TOO_MANY_SIMULTANEOUS_QUERIES: load",
+    209: "SOCKET_TIMEOUT: network",
+    210: "NETWORK_ERROR: network",
+    236: "ABORTED: the server is stopping",
+    241: "MEMORY_LIMIT_EXCEEDED: other queries hold the memory",
+    242: "TABLE_IS_READ_ONLY: Keeper is away, or the replica is starting",
+    243: "NOT_ENOUGH_SPACE: merges or an operator free the disk, and nothing must restart then",
+    252: "TOO_MANY_PARTS: merges catch up",
+    319: "UNKNOWN_STATUS_OF_INSERT: sent again with the same token",
+    394: "QUERY_WAS_CANCELLED: by an operator or a stopping server",
+    999: "KEEPER_EXCEPTION: Keeper elects a leader",
+}
+assert not _PERMANENT.keys() & _PASSING.keys()
+
+
+def classify(error: Exception) -> ClickHouseError:
+    """Give the error of ours that says whether trying again can help."""
+    if isinstance(error, DataError | NotSupportedError):
+        return ClickHouseRejected(f"the driver cannot encode or decode rows: {error}")
+    code = error.code if isinstance(error, Error) else None
+    if code in _PERMANENT:
+        return ClickHouseRejected(f"{_PERMANENT[code]} ({error})")
+    # Without a code it was not ClickHouse that answered: network, proxy, timeout.
+    return ClickHouseUnavailable(_PASSING.get(code, str(error)) if code else str(error))
+
+
+@contextmanager
+def classified() -> Iterator[None]:
+    """Turn the driver's errors in the block into ours."""
+    try:
+        yield
+    except (DriverError, TimeoutError, OSError) as error:
+        raise classify(error) from error
