@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 
@@ -51,11 +51,6 @@ class PipelinedConnection(asyncio.Protocol):
         return connection
 
     @property
-    def batches_in_flight(self) -> int:
-        """How many batches wait for their replies."""
-        return len(self._batches)
-
-    @property
     def oldest_sent_at(self) -> float | None:
         """Loop time at which the oldest batch in flight was sent, or None."""
         return self._batches[0][2] if self._batches else None
@@ -80,8 +75,7 @@ class PipelinedConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (called by asyncio)."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         """Parse replies and resolve the batches they complete (called by asyncio)."""

@@ -12,14 +12,14 @@ from typing import NamedTuple, Protocol
 import hiredis
 
 from shards.command import pack
-from shards.connection import PipelinedConnection, Reply
+from shards.connection import ConnectionLost, PipelinedConnection, Reply
 from shards.errors import NotConfirmed
 from shards.options import Durability
 from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint
 
 BATCH_CALLS_MAX = 1024
-BATCHES_IN_FLIGHT_MAX = 64
-DURABLE_BATCHES_IN_FLIGHT_MAX = 2  # one being confirmed, one behind it
+BATCHES_MAX = 64  # in flight at once; only one when each has to be confirmed
+CONFIRM_SLICE_MS = 3
 ASKING = pack("ASKING")
 
 
@@ -68,8 +68,9 @@ class Lane:
         self._connecting: asyncio.Task[None] | None = None
         self._flush_scheduled = False
         self._watch: asyncio.TimerHandle | None = None
-        durable = durability.mode != "memory"
-        self._in_flight_max = DURABLE_BATCHES_IN_FLIGHT_MAX if durable else BATCHES_IN_FLIGHT_MAX
+        self._batches: set[asyncio.Task[None]] = set()
+        self._durable = durability.mode != "memory"
+        self._batches_max = 1 if self._durable else BATCHES_MAX
 
     def submit(self, command: bytes, *, asking: bool = False) -> asyncio.Future[Reply]:
         """Queue a packed command; the future gets its reply.
@@ -94,6 +95,7 @@ class Lane:
         if self._connection is not None:
             self._connection.abort()
             await self._connection.closed
+        await asyncio.gather(*self._batches, return_exceptions=True)
         self._fail_waiting(NotSent("the client is closed"))
 
     def _schedule_flush(self) -> None:
@@ -108,56 +110,59 @@ class Lane:
             if self._connecting is None or self._connecting.done():
                 self._connecting = self._loop.create_task(self._connect())
             return
-        while self._waiting and connection.batches_in_flight < self._in_flight_max:
-            self._send_batch(connection)
+        while self._waiting and len(self._batches) < self._batches_max:
+            size = min(len(self._waiting), BATCH_CALLS_MAX)
+            calls = [self._waiting.popleft() for _ in range(size)]
+            batch = self._loop.create_task(self._run_batch(connection, calls))
+            self._batches.add(batch)
+            batch.add_done_callback(self._batch_done)
         if self._watch is None:
             self._watch_later()
 
-    def _send_batch(self, connection: PipelinedConnection) -> None:
-        size = min(len(self._waiting), BATCH_CALLS_MAX)
-        calls = [self._waiting.popleft() for _ in range(size)]
-        commands = [call.command for call in calls]
-        replies = sum(call.replies for call in calls)
-        confirmations = self._confirmations_needed()
-        if confirmations is not None:
-            commands.append(confirmations.command)
-            replies += 1
-        if self._observer is not None:
-            self._observer.batch_sent(size)
-        sent_at = self._loop.time()
-        connection.send(commands, replies).add_done_callback(
-            lambda future: self._batch_done(calls, confirmations, sent_at, future)
-        )
-
-    def _confirmations_needed(self) -> "_Confirmations | None":
-        mode = self._durability.mode
-        if mode == "memory":
-            return None
-        replicas = max(self._durability.min_replicas, self.replicas) if mode == "replicated" else 0
-        return _Confirmations(pack("WAITAOF", 1, replicas, self._durability.timeout_ms), replicas)
-
-    def _batch_done(
-        self,
-        calls: list[_Call],
-        confirmations: "_Confirmations | None",
-        sent_at: float,
-        batch: asyncio.Future[list[Reply]],
-    ) -> None:
+    def _batch_done(self, batch: asyncio.Task[None]) -> None:
+        self._batches.discard(batch)
         if self._waiting:
             self._schedule_flush()
-        if error := batch.exception():
+
+    async def _run_batch(self, connection: PipelinedConnection, calls: list[_Call]) -> None:
+        """Send calls together, see to their durability, and give each its reply or error."""
+        if self._observer is not None:
+            self._observer.batch_sent(len(calls))
+        try:
+            replies = await connection.send(
+                [call.command for call in calls], sum(call.replies for call in calls)
+            )
+            shortfall = await self._confirm(connection) if self._durable else None
+        except ConnectionLost as error:
             for call in calls:
                 if not call.future.done():
                     call.future.set_exception(error)
             return
-        replies = batch.result()
-        shortfall = None
-        if confirmations is not None:
-            shortfall = confirmations.shortfall(replies.pop())
-            if shortfall is None and self._observer is not None:
-                self._observer.durability_waited(self._loop.time() - sent_at)
         unconfirmed = NotConfirmed(f"{self.address}: {shortfall}") if shortfall else None
         _resolve(calls, replies, unconfirmed)
+
+    async def _confirm(self, connection: PipelinedConnection) -> str | None:
+        """Wait until what this connection wrote is durable; return what is missing, or None.
+
+        WAITAOF goes out only now that the replies are here. A replica tells how far its disk is
+        when the primary asks, and the primary asks once, when WAITAOF begins: asked in the same
+        breath as it receives the writes, it has not synced them yet, and would not tell again
+        for a second. For the same reason the wait is cut in slices: each asks anew.
+        """
+        mode = self._durability.mode
+        replicas = max(self._durability.min_replicas, self.replicas) if mode == "replicated" else 0
+        wait = pack("WAITAOF", 1, replicas, CONFIRM_SLICE_MS)
+        began_at = self._loop.time()
+        while True:
+            [reply] = await connection.send([wait], 1)
+            shortfall = _shortfall(reply, replicas)
+            waited_s = self._loop.time() - began_at
+            if shortfall is None:
+                if self._observer is not None:
+                    self._observer.durability_waited(waited_s)
+                return None
+            if waited_s * 1000 >= self._durability.timeout_ms or not isinstance(reply, list):
+                return shortfall
 
     async def _connect(self) -> None:
         try:
@@ -212,19 +217,13 @@ def _resolve(calls: list[_Call], replies: list[Reply], unconfirmed: NotConfirmed
             call.future.set_result(reply)
 
 
-class _Confirmations(NamedTuple):
-    """A batch's durability wait and what it must report."""
-
-    command: bytes
-    replicas: int
-
-    def shortfall(self, reply: Reply) -> str | None:
-        """Return what is missing in the reply of WAITAOF, or None when all is confirmed."""
-        if isinstance(reply, hiredis.ReplyError):
-            return f"durability not confirmed: {reply}"
-        local, replicas = reply
-        if local < 1:
-            return "not on the primary's disk in time"
-        if replicas < self.replicas:
-            return f"on {replicas} of {self.replicas} replicas in time"
-        return None
+def _shortfall(reply: Reply, replicas_needed: int) -> str | None:
+    """Return what is missing in a reply of WAITAOF, or None when all is confirmed."""
+    if isinstance(reply, hiredis.ReplyError):
+        return f"durability not confirmed: {reply}"
+    local, replicas = reply
+    if local < 1:
+        return "not on the primary's disk in time"
+    if replicas < replicas_needed:
+        return f"on {replicas} of {replicas_needed} replicas in time"
+    return None

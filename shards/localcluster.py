@@ -80,6 +80,7 @@ class LocalNode(LocalProcess):
             "appendfsync": "always",
             "maxmemory-policy": "noeviction",
             "repl-diskless-sync-delay": 0,
+            "hz": 500,  # a durability wait ends, and asks again, only when the server wakes
             "save": "",
             "daemonize": "no",
         }
