@@ -1,0 +1,100 @@
+"""Tables and views against a plain Python oracle, whatever is inserted how often."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.sink import VoteSink
+from clickhouse.tally import read_tallies
+from shards.outbox import OutboxEvent
+from shards.results import LawTally
+from tests.support.clickhouse import Oracle, batch_of, random_events
+
+BEFORE_MIDNIGHT_MS = 1_790_035_199_800  # events cross from one partition into the next
+
+
+async def rows(client: AsyncClient, statement: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in (await client.query(statement, tz_mode="aware")).result_rows]
+
+
+async def assert_agrees(client: AsyncClient, events: Sequence[OutboxEvent]) -> None:
+    oracle = Oracle(list(events))
+    ballots = "SELECT law_id, vote_hash, vote, timestamp, request_id FROM scrutin.ballots FINAL"
+    expected: dict[str, Callable[[], set[tuple[object, ...]]]] = {
+        "SELECT * FROM scrutin.vote_audit FINAL": oracle.vote_audit,
+        ballots: oracle.ballot_rows,
+        "SELECT * FROM scrutin.vote_results": oracle.vote_results,
+        "SELECT * FROM scrutin.duplicate_attempts": oracle.duplicate_attempts,
+        "SELECT * FROM scrutin.review_queue": oracle.review_queue,
+        "SELECT * FROM scrutin.turnout_by_minute": oracle.turnout_by_minute,
+    }
+    for statement, of_oracle in expected.items():
+        found = await rows(client, statement)
+        assert len(found) == len(set(found)), f"doubled rows: {statement}"
+        assert set(found) == of_oracle(), statement
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_views_agree_with_oracle_whatever_is_repeated(client: AsyncClient, seed: int) -> None:
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    events = random_events(rng, 600, first_ms=BEFORE_MIDNIGHT_MS)
+    sink = VoteSink(client)
+    # One drainer's cut, part of it sent twice; then another's cut of the same events.
+    for size in (250, 170):
+        for start in range(0, len(events), size):
+            batch = batch_of(events[start : start + size])
+            for _ in range(rng.choice((1, 2))):
+                await sink.store(batch)
+    await assert_agrees(client, events)
+
+
+async def test_batch_sent_again_is_not_written_again(client: AsyncClient) -> None:
+    batch = batch_of(random_events(random.Random(5), 50, first_ms=BEFORE_MIDNIGHT_MS - 10**7))
+    for _ in range(3):
+        await VoteSink(client).store(batch)
+    assert await rows(client, "SELECT count() FROM scrutin.vote_audit") == [(50,)]
+
+
+async def test_one_insert_makes_one_part(client: AsyncClient) -> None:
+    await client.command("SYSTEM STOP MERGES scrutin.vote_audit")
+    try:
+        events = random_events(random.Random(6), 60_000, first_ms=BEFORE_MIDNIGHT_MS - 10**8)
+        await VoteSink(client).store(batch_of(events))
+        parts = (
+            "SELECT table, count() FROM system.parts"
+            " WHERE active AND table IN ('vote_audit', 'ballots') GROUP BY table ORDER BY table"
+        )
+        assert await rows(client, parts) == [("ballots", 1), ("vote_audit", 1)]
+    finally:
+        await client.command("SYSTEM START MERGES scrutin.vote_audit")
+
+
+@pytest.mark.parametrize("first_is_stored_first", [True, False])
+async def test_first_of_two_accepted_events_counts(
+    client: AsyncClient, *, first_is_stored_first: bool
+) -> None:
+    vote_hash = bytes(32)
+    at_ms = BEFORE_MIDNIGHT_MS
+    first = OutboxEvent(0, at_ms, 7, vote_hash, "L2025-001", "oui", "accepted", bytes(16), 0)
+    second = first._replace(stream_seq=8, vote="non", request_id=bytes([1]) * 16)
+    third = first._replace(stream_ms=at_ms + 1, stream_seq=0, vote="non")
+    order = [first, second, third]
+    for event in order if first_is_stored_first else reversed(order):
+        await VoteSink(client).store(batch_of([event]))
+    assert await read_tallies(client) == [LawTally("L2025-001", 1, 0)]
+    await client.command("OPTIMIZE TABLE scrutin.ballots FINAL")
+    assert await read_tallies(client) == [LawTally("L2025-001", 1, 0)]
+    await assert_agrees(client, order)
+
+
+async def test_everything_is_commented(client: AsyncClient) -> None:
+    uncommented = await rows(
+        client,
+        "SELECT name, '' FROM system.tables WHERE database = 'scrutin' AND comment = ''"
+        " UNION ALL SELECT table, name FROM system.columns"
+        " WHERE database = 'scrutin' AND comment = ''",
+    )
+    assert uncommented == []
