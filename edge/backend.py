@@ -1,0 +1,128 @@
+"""What an edge depends on, watched: Redis, the roll in it, and the published results.
+
+The watch connects, and connects again; nothing else ever waits for it. Health, readiness and
+results are answered from what it saw last.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Literal
+
+from edge.metrics import EdgeMetrics
+from edge.settings import Settings
+from shards.client import ShardClient
+from shards.election import Election
+from shards.errors import ConfigurationError, RollMissing, Unavailable
+from shards.results import ResultsSnapshot, read_results
+from shards.roll import RollStore
+
+LOOK_PAUSE_S = 1.0
+RECONNECT_PAUSE_S = 0.25  # while there is no roll: a new edge should be ready at once
+ROLL_CHECK_LOOKS = 5  # the roll and the memory change rarely
+logger = logging.getLogger(__name__)
+
+RedisState = Literal["unreachable", "not_writable", "writable"]
+RollState = Literal["unknown", "missing", "loaded"]
+
+
+class Backend:
+    """Holds the cluster client, the open roll and the latest results.
+
+    `refusal` is set when an operator has to change something: the service must then end.
+    """
+
+    def __init__(self, settings: Settings, election: Election, metrics: EdgeMetrics) -> None:
+        self.redis_state: RedisState = "unreachable"
+        self.roll_state: RollState = "unknown"
+        self.roll: RollStore | None = None
+        self.results: ResultsSnapshot | None = None
+        self.client: ShardClient | None = None
+        self.refusal: ConfigurationError | None = None
+        self._options = settings.redis_options()
+        hasher = settings.hasher()
+        self._scheme = hasher.scheme
+        self._key_fingerprint = hasher.key_fingerprint
+        self._election = election
+        self._metrics = metrics
+        self._looks = 0
+        self._decided_before = 0
+        self._looked_at_s = time.monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """Whether votes can be taken."""
+        return self.roll is not None and self.redis_state == "writable"
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled or refused."""
+        while self.refusal is None:
+            pause_s = LOOK_PAUSE_S if self.roll is not None else RECONNECT_PAUSE_S
+            await asyncio.sleep(pause_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Connect where needed and take note of everything once."""
+        self._measure_rate()
+        try:
+            await self._look_at_redis()
+        except ConfigurationError as error:
+            self.refusal = error
+        except Unavailable as error:
+            state: RedisState = "unreachable" if self.client is None else "not_writable"
+            self._redis_is(state, str(error))
+        self._looks += 1
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self.client is not None:
+            await self.client.aclose()
+
+    async def _look_at_redis(self) -> None:
+        if self.client is None:
+            self.client = await ShardClient.connect(self._options, self._metrics)
+        await self.client.ping()
+        self._redis_is("writable")
+        if self.roll is None or self._looks % ROLL_CHECK_LOOKS == 0:
+            await self._look_at_roll(self.client)
+            self._metrics.memory_read(await self.client.node_memory())
+        self.results = await read_results(self.client) or self.results
+        if self.results is not None and self._election.results == "live":
+            self._metrics.tallied(self.results.tallies)
+
+    async def _look_at_roll(self, client: ShardClient) -> None:
+        try:
+            roll = await RollStore.open(
+                client, scheme=self._scheme, key_fingerprint=self._key_fingerprint
+            )
+        except RollMissing as error:
+            self.roll = None
+            self._roll_is("missing", str(error))
+            return
+        strange = sorted(law_id for law_id in roll.info.laws if not self._election.law(law_id))
+        if strange:
+            raise ConfigurationError(
+                f"the loaded roll has electors for {', '.join(strange)}, which the election file"
+                " lacks: give the election file that the roll was loaded with"
+            )
+        self.roll = roll
+        self._roll_is("loaded", f"{roll.info.electors} electors, roll {roll.info.roll_id[:16]}")
+
+    def _redis_is(self, state: RedisState, why: str = "") -> None:
+        if state != self.redis_state:
+            self.redis_state = state
+            level = logging.INFO if state == "writable" else logging.WARNING
+            logger.log(level, "Redis is %s%s", state.replace("_", " "), why and f": {why}")
+
+    def _roll_is(self, state: RollState, why: str) -> None:
+        if state != self.roll_state:
+            self.roll_state = state
+            level = logging.INFO if state == "loaded" else logging.WARNING
+            logger.log(level, "roll %s: %s", state, why)
+
+    def _measure_rate(self) -> None:
+        now_s = time.monotonic()
+        decided = self._metrics.decided_count
+        elapsed_s = max(now_s - self._looked_at_s, 1e-3)
+        self._metrics.votes_per_second.set((decided - self._decided_before) / elapsed_s)
+        self._decided_before, self._looked_at_s = decided, now_s

@@ -1,0 +1,29 @@
+"""What can go wrong in the service itself.
+
+EdgeError
+├── SettingsError       a setting is wrong; the message names its variable or flag
+├── StartError          the service cannot start or go on: port taken, file unreadable
+└── BadRequest          a request that gets a problem as its answer
+"""
+
+from edge.problems import Problem
+
+
+class EdgeError(Exception):
+    """Base of all errors of this package."""
+
+
+class SettingsError(EdgeError):
+    """A setting is missing or wrong; the message names the variable or the flag."""
+
+
+class StartError(EdgeError):
+    """The service cannot start; the message says what to do."""
+
+
+class BadRequest(EdgeError):
+    """A request is refused with `problem` as its answer."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.kind.code)
+        self.problem = problem

@@ -1,0 +1,213 @@
+"""The settings of every command: flags over environment over defaults.
+
+A setting's variable is `SCRUTIN_` and its name in capitals, its flag `--` and its name with
+hyphens. The environment is read by `from_env` alone, at a command's entry.
+"""
+
+import difflib
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+from msgspec import Meta
+
+from edge.clients import Network
+from edge.errors import SettingsError
+from hashgen import BallotHasher
+from hashgen.errors import HashgenError
+from hashgen.keyfile import make_hasher
+from shards.options import Durability, RedisOptions
+
+PREFIX = "SCRUTIN_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings. Their descriptions are those of the flags' help."""
+
+    redis_url: Annotated[
+        str, Meta(description="any node of the Redis cluster: redis:// or rediss:// (TLS)")
+    ] = "redis://127.0.0.1:6379"
+    redis_timeout_s: Annotated[
+        float, Meta(gt=0, le=60, description="bound on one call to Redis, retries included")
+    ] = 2.0
+    clickhouse_url: Annotated[
+        str, Meta(description="ClickHouse's HTTP interface; the database is `scrutin`")
+    ] = "http://127.0.0.1:8123"
+    election: Annotated[
+        Path | None, Meta(description="the election file: laws, texts, windows, results policy")
+    ] = None
+    durability: Annotated[
+        Literal["replicated", "fsync", "memory"],
+        Meta(description="what a vote waits for before it is answered 202"),
+    ] = "replicated"
+    min_replicas: Annotated[
+        int, Meta(ge=1, le=5, description="replicas that must confirm when `replicated`")
+    ] = 1
+    durability_timeout_ms: Annotated[
+        int, Meta(ge=1, le=60_000, description="how long confirmation may take")
+    ] = 1000
+    hash_scheme: Annotated[
+        Literal["sha256", "hmac-sha256"], Meta(description="how the roll was hashed")
+    ] = "sha256"
+    hash_key_file: Annotated[
+        Path | None, Meta(description="file with the 32-byte key of `hmac-sha256`")
+    ] = None
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65_535, description="port to listen on")] = 8000
+    connections_max: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="connections served at once")
+    ] = 10_000
+    in_flight_max: Annotated[
+        int, Meta(ge=1, le=100_000, description="votes in flight; more are shed with 503")
+    ] = 10_000
+    header_timeout_s: Annotated[
+        float, Meta(gt=0, le=300, description="how long headers or an idle connection may take")
+    ] = 15.0
+    body_timeout_s: Annotated[
+        float, Meta(gt=0, le=300, description="how long a request's body may take")
+    ] = 10.0
+    rate_limit_per_s: Annotated[
+        float,
+        Meta(ge=1, le=1e9, description="votes a second of this instance; reads have as many more"),
+    ] = 1000.0
+    client_rate_limit_per_s: Annotated[
+        float, Meta(ge=1, le=1e9, description="requests a second of one client address")
+    ] = 50.0
+    client_table_max: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="client addresses remembered")
+    ] = 100_000
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="networks (CIDR, commas between) whose X-Forwarded-For counts"),
+    ] = ()
+    exempt_loopback: Annotated[bool, Meta(description="no limit for clients on this machine")] = (
+        False
+    )
+    shutdown_delay_s: Annotated[
+        float, Meta(ge=0, le=300, description="on SIGTERM: not ready, but serving, for this long")
+    ] = 0.0
+    shutdown_timeout_s: Annotated[
+        float, Meta(gt=0, le=300, description="on SIGTERM: bound on waiting for votes in flight")
+    ] = 15.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="what is logged to stderr")
+    ] = "info"
+
+    def __post_init__(self) -> None:
+        _require(
+            self.durability_timeout_ms <= self.redis_timeout_s * 1000,
+            "durability_timeout_ms",
+            "must not exceed SCRUTIN_REDIS_TIMEOUT_S",
+        )
+        _require(
+            self.shutdown_timeout_s > self.redis_timeout_s,
+            "shutdown_timeout_s",
+            "must exceed SCRUTIN_REDIS_TIMEOUT_S, or votes in flight would go unanswered",
+        )
+        keyed = self.hash_scheme != "sha256"
+        _require(
+            keyed == (self.hash_key_file is not None),
+            "hash_key_file",
+            "must be set when SCRUTIN_HASH_SCHEME is hmac-sha256, and only then",
+        )
+        self.trusted_networks()
+
+    def trusted_networks(self) -> list[Network]:
+        """Return the trusted proxies' networks; raises `SettingsError`."""
+        try:
+            return [ipaddress.ip_network(text) for text in self.trusted_proxies]
+        except ValueError as error:
+            raise SettingsError(f"{variable('trusted_proxies')}: {error}") from error
+
+    def redis_options(self) -> RedisOptions:
+        """Return what the cluster client needs."""
+        return RedisOptions(
+            url=self.redis_url,
+            durability=Durability(
+                mode=self.durability,
+                min_replicas=self.min_replicas,
+                timeout_ms=self.durability_timeout_ms,
+            ),
+            timeout_s=self.redis_timeout_s,
+            waiting_max=self.in_flight_max + 1024,  # the service's own calls besides the votes
+        )
+
+    def hasher(self) -> BallotHasher:
+        """Return the ballot hasher, its key read from the file; raises `SettingsError`."""
+        try:
+            return make_hasher(self.hash_scheme, self.hash_key_file)
+        except HashgenError as error:
+            raise SettingsError(f"{variable('hash_key_file')}: {error}") from error
+
+    def election_file(self) -> Path:
+        """Return the election file; raises `SettingsError` when none is set."""
+        if self.election is None:
+            raise SettingsError(
+                "SCRUTIN_ELECTION (or --election) must name the election file, election.toml"
+            )
+        return self.election
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def flag(name: str) -> str:
+    """Return the flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def from_env(env: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Make the settings from flags given (`overrides`, by name; None: not given) and `env`.
+
+    An empty variable counts as none.
+
+    Raises `SettingsError` that names the flag or variable at fault.
+    """
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        given = (overrides or {}).get(field.name)
+        if given is not None:
+            values[field.name] = _convert(given, field.type, flag(field.name))
+        elif text := env.get(variable(field.name)):
+            values[field.name] = _convert(text, field.type, variable(field.name))
+    return Settings(**values)
+
+
+def unknown_variables(env: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the `SCRUTIN_` variables that are no setting's, each with the closest that is."""
+    known = [variable(name) for name in Settings.__struct_fields__]
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, 1)), None)
+        for name in sorted(env)
+        if name.startswith(PREFIX) and name not in known
+    }
+
+
+def _convert(value: object, kind: object, name: str) -> object:
+    if _is_list(kind) and isinstance(value, str):
+        value = [item.strip() for item in value.split(",") if item.strip()]
+    try:
+        return msgspec.convert(value, cast("type[object]", kind), strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        # "got `str`" would only tell what every variable is
+        reason = str(error).replace(", got `str`", "")
+        raise SettingsError(f"{name}: {reason[0].lower()}{reason[1:]}") from error
+
+
+def _is_list(kind: object) -> bool:
+    """Say whether a setting's type is a list, written with commas."""
+    return "tuple[" in str(kind)
+
+
+def _path(kind: type, value: object) -> Path:
+    assert issubclass(kind, Path)
+    return Path(str(value))
+
+
+def _require(holds: bool, name: str, reason: str) -> None:
+    if not holds:
+        raise SettingsError(f"{variable(name)}: {reason}")

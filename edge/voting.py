@@ -1,0 +1,53 @@
+"""One vote, from its fields to the roll's decision: shared by the API and the pages."""
+
+from collections.abc import Callable
+from time import perf_counter
+from uuid import UUID
+
+from edge.metrics import EdgeMetrics
+from edge.problems import NOT_CONFIRMED, NOT_READY, OVERLOADED, UNAVAILABLE, ProblemKind
+from hashgen import BallotHasher, normalise_vote
+from shards.errors import NotConfirmed, Overloaded, RollMissing, ShardsError
+from shards.roll import Cast, RollStore
+
+
+class VotingDesk:
+    """Casts votes against whichever roll is open at the moment."""
+
+    def __init__(
+        self, hasher: BallotHasher, roll: Callable[[], RollStore | None], metrics: EdgeMetrics
+    ) -> None:
+        self._hash = hasher.hash
+        self._roll = roll
+        self._metrics = metrics
+
+    async def cast(self, nas: str, code: str, law_id: str, vote: str, request_id: UUID) -> Cast:
+        """Decide a vote.
+
+        Raises `FieldError` for a malformed field, `Unavailable` and its kinds, `ShardsError`.
+        """
+        started = perf_counter()
+        ballot_hash = self._hash(nas, code, law_id)
+        choice = normalise_vote(vote)
+        metrics = self._metrics
+        metrics.submitted()
+        roll = self._roll()
+        if roll is None:
+            raise RollMissing("no roll is open")
+        cast = await roll.cast(ballot_hash, law_id, choice, request_id.bytes)
+        metrics.validation_took(perf_counter() - started)
+        metrics.decided(cast)
+        return cast
+
+
+def kind_of(error: ShardsError) -> ProblemKind:
+    """Return the problem that a voter is told when the roll gave no decision."""
+    match error:
+        case NotConfirmed():
+            return NOT_CONFIRMED
+        case Overloaded():
+            return OVERLOADED
+        case RollMissing():
+            return NOT_READY
+        case _:
+            return UNAVAILABLE

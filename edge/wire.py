@@ -1,0 +1,101 @@
+"""Plain ASGI: answers whose bytes are made ahead, and request bodies read within bounds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from edge.errors import BadRequest
+from edge.problems import TIMED_OUT, TOO_LARGE, Language, Problem, details
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+BODY_BYTES_MAX = 4096
+JSON = b"application/json"
+PROBLEM_JSON = b"application/problem+json"
+
+
+class Reply(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Disconnected(Exception):
+    """The client went away before its request was whole; there is nobody to answer."""
+
+
+async def send_reply(send: Send, reply: Reply) -> None:
+    """Send an answer."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return the first header of that lower-case name."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+def base_headers(content_type: bytes, body: bytes) -> Headers:
+    """Return the headers of every answer that must not be kept by a cache."""
+    return [
+        (b"content-type", content_type),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+
+
+def json_reply(status: int, document: msgspec.Struct) -> Reply:
+    """Return an answer that is a JSON document."""
+    body = msgspec.json.encode(document)
+    return Reply(status, base_headers(JSON, body), body)
+
+
+def problem_reply(problem: Problem, language: Language, extra: Headers | None = None) -> Reply:
+    """Return the answer for a problem, `Retry-After` included where it has one."""
+    body = msgspec.json.encode(details(problem, language))
+    headers = base_headers(PROBLEM_JSON, body) + (extra or [])
+    headers.append((b"content-language", language.encode()))
+    if problem.kind.retry_after_s:
+        headers.append((b"retry-after", b"%d" % problem.kind.retry_after_s))
+    return Reply(problem.kind.status, headers, body)
+
+
+async def read_body(scope: Scope, receive: Receive, timeout_s: float) -> bytes:
+    """Return the body, at most 4 KiB.
+
+    Raises `BadRequest` when it is larger or takes longer than `timeout_s`, `Disconnected`.
+    """
+    announced = header(scope, b"content-length")
+    expected = int(announced) if announced is not None and announced.isdigit() else None
+    if expected is not None and expected > BODY_BYTES_MAX:
+        raise BadRequest(Problem(TOO_LARGE))
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _collect(receive, expected)
+    except TimeoutError:
+        raise BadRequest(Problem(TIMED_OUT)) from None
+
+
+async def _collect(receive: Receive, expected: int | None) -> bytes:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body += message["body"]
+        if len(body) > BODY_BYTES_MAX:
+            raise BadRequest(Problem(TOO_LARGE))
+        if not message.get("more_body", False) or len(body) == expected:
+            return body
