@@ -2,18 +2,23 @@
 
 import gzip
 import io
+import sys
 import zlib
 from collections.abc import Callable
 
 import lz4.frame
-import zstandard
 
 from clickhouse.local.faults import Fault, not_implemented
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 # In the order in which a ClickHouse server chooses among those a client accepts.
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "lz4": lz4.frame.compress,
-    "zstd": lambda data: zstandard.ZstdCompressor(level=1).compress(data),
+    "zstd": lambda data: zstd.compress(data, level=1),
     "gzip": lambda data: gzip.compress(data, compresslevel=3),
     "deflate": lambda data: zlib.compress(data, level=3),
 }
@@ -31,7 +36,7 @@ def decompress(data: bytes, encoding: str, size_bytes_max: int) -> bytes:
         raise not_implemented(f"Content-Encoding {encoding} is not supported")
     try:
         plain = _read(io.BytesIO(data), encoding, size_bytes_max + 1)
-    except (OSError, EOFError, RuntimeError, zlib.error, zstandard.ZstdError) as error:
+    except (OSError, EOFError, RuntimeError, zlib.error, zstd.ZstdError) as error:
         raise Fault(271, "CANNOT_DECOMPRESS", f"The body is not {encoding} data") from error
     if len(plain) > size_bytes_max:
         raise Fault(62, "QUERY_IS_TOO_LARGE", f"The body holds more than {size_bytes_max} bytes")
@@ -40,16 +45,14 @@ def decompress(data: bytes, encoding: str, size_bytes_max: int) -> bytes:
 
 def _read(data: io.BytesIO, encoding: str, size_bytes_max: int) -> bytes:
     if encoding == "deflate":
-        return zlib.decompressobj().decompress(data.read(), size_bytes_max)
-    reader = {
-        "lz4": lz4.frame.LZ4FrameFile,
-        "zstd": lambda source: zstandard.ZstdDecompressor().stream_reader(
-            source, read_across_frames=True
-        ),
-        "gzip": lambda source: gzip.GzipFile(fileobj=source),
-    }[encoding]
-    with reader(data) as plain:
-        return bytes(plain.read(size_bytes_max))
+        stream = zlib.decompressobj()
+        plain = stream.decompress(data.read(), size_bytes_max)
+        if not stream.eof and len(plain) < size_bytes_max:
+            raise EOFError
+        return plain
+    openers = {"lz4": lz4.frame.open, "zstd": zstd.open, "gzip": gzip.open}
+    with openers[encoding](data) as reader:
+        return bytes(reader.read(size_bytes_max))
 
 
 def choose(accept_encoding: str) -> str:

@@ -14,8 +14,8 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _FORMAT_NAME = re.compile(rb"\s+(\w+)[^\S\n]*\n?")
-_SKIPPED = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
-_FIRST_WORD = re.compile(rf"{_SKIPPED}\(*{_SKIPPED}(\w+)(?:\s+(\w+))?", re.DOTALL)
+_SKIPPED = r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*"
+_FIRST_WORDS = re.compile(rf"{_SKIPPED}(\w+)(?:\s+(\w+))?", re.DOTALL)
 _OUTPUT_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\s[^;]*)?[;\s]*$", re.IGNORECASE)
 _ROWS = "SELECT WITH SHOW DESCRIBE DESC EXPLAIN EXISTS CHECK KILL FROM VALUES"
 
@@ -57,7 +57,7 @@ def split_insert(text: bytes) -> Insert | None:
 
 def first_words(statement: str) -> tuple[str, str]:
     """Find the first two words, in upper case; "" for one that is missing."""
-    found = _FIRST_WORD.match(statement)
+    found = _FIRST_WORDS.match(statement)
     return (found[1].upper(), (found[2] or "").upper()) if found else ("", "")
 
 
