@@ -26,6 +26,7 @@ MALFORMED = ProblemKind(
 INVALID_FIELD = ProblemKind(
     "invalid-field", 400, "A field is missing or wrong", "Un champ manque ou est erroné"
 )
+BAD_FORM = ProblemKind("bad-form", 400, "The form is not whole", "Le formulaire n'est pas entier")
 REQUEST_IDS_DIFFER = ProblemKind(
     "request-ids-differ",
     400,
@@ -115,6 +116,7 @@ NOT_COUNTED = ProblemKind(
 KINDS = (
     MALFORMED,
     INVALID_FIELD,
+    BAD_FORM,
     REQUEST_IDS_DIFFER,
     RESULTS_NOT_PUBLISHED,
     CROSS_SITE,

@@ -1,0 +1,168 @@
+"""The ASGI application: votes go straight to their handler, the rest through Starlette."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from time import perf_counter
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from edge.admission import Admission
+from edge.api import ReadApi, respond, respond_problem
+from edge.backend import Backend
+from edge.draining import DrainState
+from edge.languages import preferred_language
+from edge.metrics import VOTE_ROUTE, EdgeMetrics
+from edge.openapi import openapi_document
+from edge.pages import Pages
+from edge.problems import INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
+from edge.settings import Settings
+from edge.vote_api import VoteEndpoint
+from edge.voting import VotingDesk
+from edge.wire import (
+    JSON,
+    Disconnected,
+    Message,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    base_headers,
+    header,
+    problem_reply,
+    send_reply,
+)
+from shards.election import Election
+
+UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready", "/metrics"})  # probes come in bursts
+logger = logging.getLogger(__name__)
+
+
+class EdgeApp:
+    """The top ASGI callable."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        election: Election,
+        backend: Backend,
+        metrics: EdgeMetrics,
+        drain_state: Callable[[], DrainState | None] = lambda: None,
+    ) -> None:
+        self.admission = Admission(settings, time.monotonic)
+        self._metrics = metrics
+        desk = VotingDesk(settings.hasher(), lambda: backend.roll, metrics)
+        self._vote = VoteEndpoint(desk, election, self.admission, metrics, settings.body_timeout_s)
+        self._pages = Pages(desk, backend, election, self.admission, settings.body_timeout_s)
+        self._read = ReadApi(backend, election, metrics, drain_state)
+        self._document = openapi_document()
+        body = msgspec.json.encode(self._document)
+        self._openapi = Reply(200, base_headers(JSON, body), body)
+        self._routes = [
+            *self._read.routes(),
+            Route("/openapi.json", self._openapi_json),
+            Route("/docs", self._docs),
+            *self._pages.routes(),
+        ]
+        self._templates = {route.endpoint: route.path for route in self._routes}
+        self._rest = Starlette(
+            routes=self._routes, exception_handlers={HTTPException: self._http_error}
+        )
+
+    def stop_being_ready(self) -> None:
+        """Say not ready from now on, while requests are still answered."""
+        self._read.stopping = True
+
+    def route_paths(self) -> list[str]:
+        """Return the paths of all routes."""
+        return [VOTE_ROUTE, *(route.path for route in self._routes)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever fails is a 500 without a word of the request's own."""
+        assert scope["type"] == "http"
+        started = Started(send)
+        try:
+            if scope["path"] == VOTE_ROUTE:
+                await self._vote(scope, receive, started)
+            else:
+                await self._answer(scope, receive, started)
+        except Disconnected:
+            return
+        except Exception as error:  # noqa: BLE001 (the last line: nothing may reach the server)
+            _log_failure(error)
+            if not started.status:
+                await send_reply(send, _problem(scope, Problem(INTERNAL)))
+
+    async def _answer(self, scope: Scope, receive: Receive, started: "Started") -> None:
+        began = perf_counter()
+        path = scope["path"]
+        refused = None if path in UNLIMITED else self.admission.refuse_read(scope)
+        if refused is not None:
+            await send_reply(started, _problem(scope, Problem(refused)))
+        else:
+            await self._rest(scope, receive, started)
+        route = self._templates.get(scope.get("endpoint"), "other")
+        self._metrics.answered(route, started.status, perf_counter() - began)
+
+    async def _openapi_json(self, _: Request) -> Response:
+        return respond(self._openapi)
+
+    async def _docs(self, _: Request) -> Response:
+        return self._pages.docs(self._document)
+
+    async def _http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        kind = METHOD_NOT_ALLOWED if error.status_code == METHOD_NOT_ALLOWED.status else NOT_FOUND
+        path = request.url.path
+        if path.startswith(("/fr/", "/en/")):
+            response = self._pages.problem(Problem(kind), "fr" if path[1:3] == "fr" else "en")
+        else:
+            response = respond_problem(request, Problem(kind))
+        response.headers.update(error.headers or {})
+        return response
+
+
+class Started:
+    """A `send` that remembers the status it sent."""
+
+    __slots__ = ("_send", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
+def make_app(
+    settings: Settings,
+    election: Election,
+    registry: CollectorRegistry,
+    drain_state: Callable[[], DrainState | None],
+) -> tuple[EdgeApp, Backend]:
+    """Return the application and the backend that has to be watched."""
+    metrics = EdgeMetrics(registry)
+    backend = Backend(settings, election, metrics)
+    return EdgeApp(settings, election, backend, metrics, drain_state), backend
+
+
+def _problem(scope: Scope, problem: Problem) -> Reply:
+    accepted = (header(scope, b"accept-language") or b"").decode("latin-1")
+    return problem_reply(problem, preferred_language(accepted))
+
+
+def _log_failure(error: Exception) -> None:
+    # the type and the place, never the message or a value: those could quote a request
+    place = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("a request failed with %s\n%s", type(error).__name__, place)

@@ -1,0 +1,119 @@
+"""A drainer that is kept going: connected, migrated, and started again after whatever stops it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from clickhouse.connection import connect
+from clickhouse.drainer import Drainer, DrainOptions
+from clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from clickhouse.migrations import migrate
+from edge.settings import Settings
+from shards.client import ShardClient
+from shards.errors import ShardsError, Unavailable
+from shards.outbox import Outbox, OutboxDepth
+
+RETRY_PAUSE_S = 1.0
+REFUSED_PAUSE_S = 15.0  # somebody has to act: do not fill the log meanwhile
+INSERT_BUCKETS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+logger = logging.getLogger(__name__)
+
+DrainState = Literal["starting", "running", "waiting", "failed", "stopped"]
+
+
+class DrainMetrics:
+    """The metrics of a drainer; also its observer."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._depth = Gauge(
+            "outbox_depth", "Attempts not yet in ClickHouse", ["shard_group"], registry=registry
+        )
+        self._oldest_age = Gauge(
+            "outbox_oldest_age_seconds", "Age of the oldest of them", registry=registry
+        )
+        self._insert = Histogram(
+            "clickhouse_insert_seconds",
+            "Time of a batch's insert",
+            buckets=INSERT_BUCKETS_S,
+            registry=registry,
+        )
+        self._rows = Counter("clickhouse_insert_rows", "Rows inserted", registry=registry)
+        self._up = Gauge("clickhouse_up", "Whether ClickHouse answered last", registry=registry)
+
+    def inserted(self, rows: int, seconds: float) -> None:
+        """Count a batch."""
+        self._rows.inc(rows)
+        self._insert.observe(seconds)
+
+    def depth(self, depths: list[OutboxDepth]) -> None:
+        """Publish what waits in the outbox."""
+        for group in depths:
+            self._depth.labels(shard_group=group.shard_group).set(group.events)
+        self._oldest_age.set(max((group.oldest_age_s for group in depths), default=0.0))
+
+    def clickhouse_up(self, up: bool) -> None:
+        """Publish whether ClickHouse answers."""
+        self._up.set(up)
+
+
+class DrainKeeper:
+    """Runs a drainer with connections of its own, so that votes never queue behind its reads."""
+
+    def __init__(self, settings: Settings, metrics: DrainMetrics) -> None:
+        self.state: DrainState = "starting"
+        self._settings = settings
+        self._metrics = metrics
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Drain until `stop` is set. Never raises: a failure is logged and shows in `state`."""
+        while not stop.is_set():
+            pause_s = REFUSED_PAUSE_S
+            try:
+                await self.drain(stop)
+                break
+            except (ClickHouseUnavailable, Unavailable) as error:
+                self._is("waiting", error)
+                pause_s = RETRY_PAUSE_S
+            except (ClickHouseError, ShardsError) as error:
+                self._is("failed", error)
+            except Exception:
+                # Votes must go on whatever this is; it is loud here, in health and in metrics.
+                self.state = "failed"
+                self._metrics.clickhouse_up(up=False)
+                logger.exception("the drainer failed; it starts again in %g s", pause_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause_s)
+        self.state = "stopped"
+
+    async def drain(self, stop: asyncio.Event) -> None:
+        """Connect, migrate and drain until `stop` is set.
+
+        Raises the errors of `clickhouse` and `shards`.
+        """
+        redis = await ShardClient.connect(self._settings.redis_options())
+        try:
+            clickhouse = await connect(self._settings.clickhouse_url)
+            try:
+                for name in await migrate(clickhouse):
+                    logger.info("ClickHouse migration applied: %s", name)
+                outbox = Outbox(redis, owner=self._owner)
+                drainer = Drainer(outbox, redis, clickhouse, DrainOptions(), self._metrics)
+                self.state = "running"
+                logger.info("draining the outbox to ClickHouse")
+                await drainer.run(stop)
+            finally:
+                await clickhouse.close()
+        finally:
+            await redis.aclose()
+
+    def _is(self, state: DrainState, error: Exception) -> None:
+        self._metrics.clickhouse_up(up=False)
+        if state != self.state:
+            self.state = state
+            logger.warning("the drainer is %s: %s", state, error)
