@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.connection import RedisSSLContext, SSLConnection, parse_url
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from shards import keys
 from shards.command import pack
@@ -95,7 +95,7 @@ class Topology:
         try:
             await self._cluster.aclose()
             await self._cluster.initialize()
-        except (RedisError, OSError) as error:
+        except (RedisError, RedisClusterException, OSError) as error:
             raise Unavailable(f"no Redis node answers: {error}") from error
 
     def routes(self) -> dict[int, Route]:

@@ -1,0 +1,146 @@
+"""The decision on a ballot, against a plain model of the rules."""
+
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from hashgen import ballot_hash
+from shards.client import ShardClient
+from shards.election import Election, Law
+from shards.errors import RollMissing, SchemeMismatch, ShardsError
+from shards.outbox import Outbox
+from shards.roll import Cast, RollStore
+from tests.support.rolls import LAW, Roll, load, open_election
+
+REPEATS_KEPT = 32
+
+
+class Model:
+    """The rules of casting in a dozen lines of Python: the oracle."""
+
+    def __init__(self, roll: set[bytes]) -> None:
+        self._roll = roll
+        self._first: dict[bytes, tuple[bytes, str]] = {}
+        self._repeats: dict[bytes, list[tuple[bytes, str]]] = {}
+        self.events: list[tuple[bytes, str, str, bytes, int]] = []
+
+    def cast(self, ballot: bytes, vote: str, request_id: bytes) -> Cast:
+        if ballot not in self._roll:
+            self.events.append((ballot, vote, "invalid", request_id, 0))
+            return Cast("invalid")
+        if ballot not in self._first:
+            self._first[ballot] = (request_id, vote)
+            self.events.append((ballot, vote, "accepted", request_id, 0))
+            return Cast("accepted")
+        first_id, first_vote = self._first[ballot]
+        if request_id == first_id:
+            return Cast("accepted") if vote == first_vote else Cast("conflict")
+        repeats = self._repeats.setdefault(ballot, [])
+        for number, (repeat_id, repeat_vote) in reversed(list(enumerate(repeats, 1))):
+            if number > len(repeats) - REPEATS_KEPT and repeat_id == request_id:
+                return Cast("duplicate", number) if vote == repeat_vote else Cast("conflict")
+        repeats.append((request_id, vote))
+        self.events.append((ballot, vote, "duplicate", request_id, len(repeats)))
+        return Cast("duplicate", len(repeats))
+
+
+class Attempt(NamedTuple):
+    ballot: bytes
+    vote: str
+    request_id: bytes
+
+
+def attempts(roll: Roll, seed: int, count: int) -> list[Attempt]:
+    """Make a mix of first votes, repeats, conflicts, duplicates and strangers."""
+    rng = random.Random(seed)
+    ballots = [ballot_hash(*elector) for elector in rng.sample(roll.electors, 20)]
+    ballots += [rng.randbytes(32) for _ in range(4)]
+    made: list[Attempt] = []
+    for _ in range(count):
+        if made and rng.random() < 0.4:
+            again = rng.choice(made)
+            vote = again.vote if rng.random() < 0.7 else rng.choice(["oui", "non"])
+            made.append(Attempt(again.ballot, vote, again.request_id))
+        else:
+            vote = rng.choice(["oui", "non"])
+            made.append(Attempt(rng.choice(ballots), vote, rng.randbytes(16)))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_decisions_and_events_follow_the_model(
+    store: RollStore, client: ShardClient, roll: Roll, seed: int
+) -> None:
+    model = Model({ballot_hash(*elector) for elector in roll.electors})
+    for attempt in attempts(roll, seed, 1200):
+        expected = model.cast(*attempt)
+        got = await store.cast(attempt.ballot, LAW, attempt.vote, attempt.request_id)
+        assert got == expected, f"seed {seed}"
+    batch = await Outbox(client, owner="test").read(100_000)
+    events = [(e.vote_hash, e.vote, e.status, e.request_id, e.attempt) for e in batch.events]
+    by_shard = sorted(model.events, key=lambda event: event[0][0])  # stable: order within a shard
+    assert events == by_shard
+
+
+async def test_more_repeats_than_are_kept_are_counted_anew(store: RollStore, roll: Roll) -> None:
+    ballot = ballot_hash(*roll.electors[0])
+    ids = [uuid.uuid4().bytes for _ in range(REPEATS_KEPT + 2)]
+    assert await store.cast(ballot, LAW, "oui", ids[0]) == Cast("accepted")
+    for number, request_id in enumerate(ids[1:], 1):
+        assert await store.cast(ballot, LAW, "non", request_id) == Cast("duplicate", number)
+    assert await store.cast(ballot, LAW, "non", ids[2]) == Cast("duplicate", 2)
+    assert await store.cast(ballot, LAW, "non", ids[1]) == Cast("duplicate", REPEATS_KEPT + 2)
+    assert await store.cast(ballot, LAW, "oui", ids[0]) == Cast("accepted")
+
+
+def moved(election: Election, opens_s: float, closes_s: float) -> Election:
+    now = datetime.now(UTC)
+    window = now + timedelta(seconds=opens_s), now + timedelta(seconds=closes_s)
+    laws = [Law(law.id, law.title_fr, law.title_en, *window) for law in election.laws]
+    return msgspec.structs.replace(election, laws=laws)
+
+
+@pytest.mark.parametrize(("opens_s", "closes_s"), [(-100, -1), (100, 200)])
+async def test_outside_the_window(
+    store: RollStore, client: ShardClient, roll: Roll, opens_s: float, closes_s: float
+) -> None:
+    election = open_election(LAW)
+    voted, waiting = (ballot_hash(*elector) for elector in roll.electors[:2])
+    assert (await store.cast(voted, LAW, "oui", b"a" * 16)).status == "accepted"
+    await load(client, roll, moved(election, opens_s, closes_s))
+    assert (await store.cast(waiting, LAW, "oui", b"b" * 16)).status == "closed"
+    assert (await store.cast(voted, LAW, "oui", b"c" * 16)).status == "closed"
+    # A voter whose answer was lost gets it even after closing.
+    assert (await store.cast(voted, LAW, "oui", b"a" * 16)).status == "accepted"
+    assert (await store.cast(b"z" * 32, LAW, "oui", b"d" * 16)).status == "invalid"
+    batch = await Outbox(client, owner="test").read(100)
+    assert sorted(event.status for event in batch.events) == ["accepted", "invalid"]
+
+
+async def test_no_ballot_is_decided_before_the_roll_is_complete(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballot = ballot_hash(*roll.electors[0])
+    other = RollStore(client, msgspec.structs.replace(store.info, roll_id="f" * 64))
+    with pytest.raises(RollMissing):
+        await other.cast(ballot, LAW, "oui", b"a" * 16)
+    assert (await store.cast(ballot, LAW, "oui", b"a" * 16)).status == "accepted"
+
+
+async def test_another_scheme_is_refused(store: RollStore, client: ShardClient) -> None:
+    with pytest.raises(SchemeMismatch, match="hmac-sha256"):
+        await RollStore.open(client, scheme="hmac-sha256", key_fingerprint="0123")
+
+
+async def test_malformed_arguments_write_nothing(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballot = ballot_hash(*roll.electors[0])
+    for vote, request_id in [("maybe", b"a" * 16), ("oui", b"short")]:
+        with pytest.raises(ShardsError, match="malformed"):
+            await store.cast(ballot, LAW, vote, request_id)
+    assert (await Outbox(client, owner="test").read(10)).events == []

@@ -1,0 +1,221 @@
+"""What the client does when nodes die, stall, move their slots or forget their functions."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+from redis.exceptions import RedisError
+
+from hashgen import ballot_hash
+from shards import keys
+from shards.client import ShardClient
+from shards.command import pack
+from shards.errors import NotConfirmed, Overloaded, Unavailable
+from shards.localcluster import LocalCluster, LocalNode
+from shards.options import Durability, RedisOptions
+from shards.outbox import Outbox
+from shards.roll import Cast, RollStore
+from tests.support.rolls import LAW, Roll
+
+T = TypeVar("T")
+FAILOVER_TIMEOUT_S = 20
+
+
+@pytest.fixture
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCluster]:
+    """A cluster of this test's own, to be broken."""
+    async with LocalCluster(tmp_path_factory.mktemp("broken"), node_timeout_ms=1000) as running:
+        yield running
+
+
+async def primary_of(cluster: LocalCluster, shard: int) -> LocalNode:
+    for node in cluster.nodes:
+        if not node.alive:
+            continue
+        async with node.client() as redis:
+            if (await redis.info("replication"))["role"] != "master":
+                continue
+            try:
+                await redis.exists(keys.meta_key(shard).decode())
+            except RedisError:
+                continue  # MOVED: another primary's shard
+            return node
+    raise Unavailable(f"no primary serves shard {shard:02x}")
+
+
+async def insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask as a voter's page does: again, with the same request id, until there is an answer."""
+    async with asyncio.timeout(FAILOVER_TIMEOUT_S):
+        while True:
+            try:
+                return await ask()
+            except Unavailable:
+                await asyncio.sleep(0.05)
+
+
+async def test_votes_survive_the_primarys_death(
+    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    victim = await primary_of(cluster, 0)
+    ballots = [ballot_hash(*elector) for elector in roll.electors[:600]]
+
+    async def vote(ballot: bytes) -> Cast:
+        request_id = os.urandom(16)
+        return await insist(lambda: store.cast(ballot, LAW, "oui", request_id))
+
+    async with asyncio.TaskGroup() as group:
+        votes = [group.create_task(vote(ballot)) for ballot in ballots[:300]]
+        await asyncio.wait(votes, return_when=asyncio.FIRST_COMPLETED)
+        victim.kill()
+        votes += [group.create_task(vote(ballot)) for ballot in ballots[300:]]
+        successor = await insist(lambda: primary_of(cluster, 0))
+        assert successor is not victim
+        victim.start()  # its shards have no replica until it is back
+    assert {task.result() for task in votes} == {Cast("accepted")}
+    await cluster.wait_healthy()
+    batch = await Outbox(client, owner="test").read(100_000)
+    assert sorted(event.vote_hash for event in batch.events) == sorted(ballots)
+    for ballot in ballots:
+        again = await insist(lambda ballot=ballot: store.cast(ballot, LAW, "oui", b"n" * 16))
+        assert again == Cast("duplicate", 1)
+
+
+async def test_an_answer_is_not_given_before_a_replica_has_the_vote(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    for node in cluster.nodes:
+        async with node.client() as redis:
+            if (await redis.info("replication"))["role"] == "slave":
+                node.send(signal.SIGSTOP)
+    ballot = ballot_hash(*roll.electors[0])
+    with pytest.raises(NotConfirmed, match="replicas"):
+        await store.cast(ballot, LAW, "oui", b"a" * 16)
+    for node in cluster.nodes:
+        node.send(signal.SIGCONT)
+    assert await insist(lambda: store.cast(ballot, LAW, "oui", b"a" * 16)) == Cast("accepted")
+
+
+async def test_a_lost_connection_is_mended_unseen(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    for number, elector in enumerate(roll.electors[:20]):
+        async with (await primary_of(cluster, ballot_hash(*elector)[0])).client() as redis:
+            await redis.client_kill_filter(_type="normal", skipme=True)
+        cast = await store.cast(ballot_hash(*elector), LAW, "non", number.to_bytes(16))
+        assert cast == Cast("accepted")
+
+
+async def test_forgotten_functions_are_loaded_again(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    for node in cluster.nodes:
+        async with node.client() as redis:
+            if (await redis.info("replication"))["role"] == "master":
+                await redis.function_flush("SYNC")
+    casts = [store.cast(ballot_hash(*e), LAW, "oui", b"a" * 16) for e in roll.electors[:200]]
+    assert set(await asyncio.gather(*casts)) == {Cast("accepted")}
+
+
+async def test_votes_follow_a_shard_that_moves(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    """Migrate a shard key by key while its electors vote: MOVED, ASK and TRYAGAIN on the way."""
+    shard = ballot_hash(*roll.electors[0])[0]
+    slot = keys.slot(shard)
+    source = await primary_of(cluster, shard)
+    primaries = [await primary_of(cluster, other) for other in range(8)]
+    target = next(node for node in primaries if node is not source)
+    ballots = [h for h in (ballot_hash(*e) for e in roll.electors) if h[0] == shard]
+    done = asyncio.Event()
+    answers: list[Cast] = []
+
+    async def keep_voting() -> None:
+        while not done.is_set() or len(answers) < len(ballots):
+            ballot = ballots[len(answers) % len(ballots)]
+            answers.append(
+                await insist(lambda: store.cast(ballot, LAW, "oui", ballot[:16]))  # noqa: B023
+            )
+
+    async with source.client() as old, target.client() as new, asyncio.TaskGroup() as group:
+        source_id, target_id = await old.cluster("MYID"), await new.cluster("MYID")
+        voting = group.create_task(keep_voting())
+        await new.cluster("SETSLOT", slot, "IMPORTING", source_id)
+        await old.cluster("SETSLOT", slot, "MIGRATING", target_id)
+        while moving := await old.cluster("GETKEYSINSLOT", slot, 3):
+            await old.migrate("127.0.0.1", target.port, moving, 0, 5000)
+        await new.cluster("SETSLOT", slot, "NODE", target_id)
+        await old.cluster("SETSLOT", slot, "NODE", target_id)
+        done.set()
+        await voting
+    assert set(answers) == {Cast("accepted")}
+    async with target.client() as new:
+        assert await new.xlen(keys.outbox_key(shard).decode()) == len(ballots)
+
+
+async def test_a_full_server_refuses_and_writes_nothing(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    ballot = ballot_hash(*roll.electors[0])
+    async with (await primary_of(cluster, ballot[0])).client() as redis:
+        await redis.config_set("maxmemory", 1)
+        with pytest.raises(Unavailable, match="OOM"):
+            await store.cast(ballot, LAW, "oui", b"a" * 16)
+        await redis.config_set("maxmemory", 0)
+        assert await redis.xlen(keys.outbox_key(ballot[0]).decode()) == 0
+    assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
+
+
+async def test_calls_over_the_bound_are_refused_at_once(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    options = RedisOptions(cluster.url, Durability("memory"), waiting_max=10)
+    client = await ShardClient.connect(options)
+    try:
+        narrow = RollStore(client, store.info)
+        casts = (narrow.cast(ballot_hash(*e), LAW, "oui", b"a" * 16) for e in roll.electors[:100])
+        answers = await asyncio.gather(*casts, return_exceptions=True)
+    finally:
+        await client.aclose()
+    assert answers.count(Cast("accepted")) == 10
+    assert sum(isinstance(answer, Overloaded) for answer in answers) == 90
+
+
+async def test_a_stalled_server_costs_no_more_than_the_timeout(
+    cluster: LocalCluster, store: RollStore
+) -> None:
+    options = RedisOptions(cluster.url, Durability("memory", timeout_ms=100), timeout_s=0.5)
+    client = await ShardClient.connect(options)
+    try:
+        await client.ping()
+        for node in cluster.nodes:
+            node.send(signal.SIGSTOP)
+        began_at = asyncio.get_running_loop().time()
+        with pytest.raises(NotConfirmed):
+            await client.call(0, pack("SET", keys.tag(0) + b":test", ""))
+        assert asyncio.get_running_loop().time() - began_at < 5 * options.timeout_s
+        for node in cluster.nodes:
+            node.send(signal.SIGCONT)
+        await insist(lambda: store.cast(b"s" * 32, LAW, "oui", b"a" * 16))
+    finally:
+        await client.aclose()
+
+
+async def test_no_cluster_at_all() -> None:
+    with pytest.raises(Unavailable, match="no Redis node answers"):
+        await ShardClient.connect(RedisOptions("redis://127.0.0.1:1"))
+
+
+async def test_a_cluster_started_again_has_its_data(
+    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = [ballot_hash(*elector) for elector in roll.electors[:100]]
+    await asyncio.gather(*(store.cast(ballot, LAW, "oui", b"a" * 16) for ballot in ballots))
+    for node in cluster.nodes:
+        node.kill()
+    await cluster.start()
+    batch = await Outbox(client, owner="test").read(10_000)
+    assert {event.vote_hash for event in batch.events} == set(ballots)
+    assert await store.cast(ballots[0], LAW, "oui", b"b" * 16) == Cast("duplicate", 1)

@@ -1,0 +1,126 @@
+"""Loading a roll: checked, resumable, never over a cast ballot."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from hashgen import BallotHasher, ballot_hash
+from hashgen.errors import DatabaseError
+from hashgen.generate import Options
+from shards import keys
+from shards.client import ShardClient
+from shards.command import pack
+from shards.errors import ConfigurationError, RollConflict, RollMissing, ShardsError
+from shards.load import buckets_of, count_electors, load_roll
+from shards.roll import RollStore, read_roll_info
+from tests.support.rolls import LAW, Roll, load, make_roll, open_election
+
+
+@pytest.mark.parametrize("options", [Options(), Options(shard_size=7), Options(format="binary")])
+async def test_every_elector_can_vote_whatever_the_files(
+    client: ShardClient, tmp_path: Path, options: Options
+) -> None:
+    roll = make_roll(tmp_path, 300, laws=(LAW, "L2"), options=options)
+    await load(client, roll, open_election(LAW, "L2"))
+    store = await RollStore.open(client, scheme="sha256", key_fingerprint="")
+    assert store.info.laws == {LAW: 300, "L2": 300}
+    for elector in roll.electors:
+        cast = await store.cast(ballot_hash(*elector), elector.law_id, "non", b"r" * 16)
+        assert cast.status == "accepted"
+
+
+async def test_buckets_are_whole_and_small_enough_for_a_listpack(
+    tmp_path: Path,
+) -> None:
+    roll = make_roll(tmp_path, 50_000, options=Options(shard_size=999))
+    buckets = list(buckets_of(roll.database, 5))
+    places = [(bucket.shard, bucket.number) for bucket in buckets]
+    assert places == sorted(set(places))
+    assert sum(bucket.electors for bucket in buckets) == 50_000
+    assert max(bucket.electors for bucket in buckets) <= 128
+
+
+async def test_loading_again_leaves_cast_ballots_alone(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = [ballot_hash(*elector) for elector in roll.electors[:50]]
+    for ballot in ballots:
+        await store.cast(ballot, LAW, "oui", ballot[:16])
+    await load(client, roll, open_election(LAW))
+    for ballot in ballots:
+        assert (await store.cast(ballot, LAW, "oui", b"x" * 16)).status == "duplicate"
+
+
+async def test_a_killed_load_goes_on(client: ShardClient, roll: Roll) -> None:
+    rng = random.Random(5)
+    for _ in range(5):
+        stop_after = rng.randrange(1, 3000)
+        done = 0
+
+        def count(electors: int, limit: int = stop_after) -> None:
+            nonlocal done
+            done += electors
+            if done >= limit:
+                raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            await load_roll(client, roll.database, open_election(LAW), count)
+        with pytest.raises(RollMissing):
+            await read_roll_info(client)
+    await load(client, roll, open_election(LAW))
+    info = await read_roll_info(client)
+    counts = await count_electors(client, info.buckets_per_shard)
+    assert sum(counts) == info.electors == len(roll.electors)
+
+
+async def test_a_lost_bucket_is_noticed_and_mended(client: ShardClient, roll: Roll) -> None:
+    await load(client, roll, open_election(LAW))
+    await client.call(3, pack("DEL", keys.bucket_key(3, 0)))
+    info = await read_roll_info(client)
+    assert sum(await count_electors(client, info.buckets_per_shard)) < info.electors
+    await load(client, roll, open_election(LAW))
+    assert sum(await count_electors(client, info.buckets_per_shard)) == info.electors
+
+
+async def test_a_foreign_elector_in_the_cluster_is_noticed(client: ShardClient, roll: Roll) -> None:
+    await load(client, roll, open_election(LAW))
+    await client.call(3, pack("HSET", keys.bucket_key(3, 0), "f" * 16, "0"))
+    with pytest.raises(ShardsError, match="3001 electors"):
+        await load(client, roll, open_election(LAW))
+
+
+async def test_another_roll_is_refused(client: ShardClient, roll: Roll, tmp_path: Path) -> None:
+    await load(client, roll, open_election(LAW))
+    other = make_roll(tmp_path / "other", 100, seed=1)
+    with pytest.raises(RollConflict, match="takes one roll"):
+        await load(client, other, open_election(LAW))
+
+
+async def test_the_same_electors_under_another_scheme_are_refused(
+    client: ShardClient, roll: Roll, tmp_path: Path
+) -> None:
+    await load(client, roll, open_election(LAW))
+    keyed = make_roll(tmp_path, 3000, hasher=BallotHasher("hmac-sha256", b"k" * 32))
+    with pytest.raises(RollConflict):
+        await load(client, keyed, open_election(LAW))
+
+
+async def test_a_law_without_a_window_is_refused(client: ShardClient, roll: Roll) -> None:
+    with pytest.raises(ConfigurationError, match=LAW):
+        await load_roll(client, roll.database, open_election("L-other"))
+
+
+async def test_a_damaged_file_is_noticed_before_anything_is_written(
+    client: ShardClient, tmp_path: Path
+) -> None:
+    roll = make_roll(tmp_path, 1000, options=Options(shard_size=100, format="binary"))
+    last = roll.database.directory / roll.database.manifest.shards[-1].file
+    damaged = bytearray(last.read_bytes())
+    damaged[50] ^= 1
+    last.write_bytes(damaged)
+    with pytest.raises(DatabaseError, match=last.name):
+        await load(client, roll, open_election(LAW))
+    with pytest.raises(RollMissing, match="no roll is loaded"):
+        await read_roll_info(client)
