@@ -108,7 +108,8 @@ class EdgeApp:
             await send_reply(started, _problem(scope, Problem(refused)))
         else:
             await self._rest(scope, receive, started)
-        route = self._templates.get(scope.get("endpoint"), "other")
+        endpoint = scope.get("endpoint")
+        route = self._templates[endpoint] if endpoint else "other"
         self._metrics.answered(route, started.status, perf_counter() - began)
 
     async def _openapi_json(self, _: Request) -> Response:

@@ -78,7 +78,7 @@ class DrainKeeper:
                 await self.drain(stop)
                 break
             except (ClickHouseUnavailable, Unavailable) as error:
-                self._is("waiting", error)
+                self.waits(error)
                 pause_s = RETRY_PAUSE_S
             except (ClickHouseError, ShardsError) as error:
                 self._is("failed", error)
@@ -111,6 +111,10 @@ class DrainKeeper:
                 await clickhouse.close()
         finally:
             await redis.aclose()
+
+    def waits(self, error: Exception) -> None:
+        """Take note that something is away that will come back."""
+        self._is("waiting", error)
 
     def _is(self, state: DrainState, error: Exception) -> None:
         self._metrics.clickhouse_up(up=False)

@@ -88,7 +88,7 @@ async def _run(
     if stop.is_set() and settings.shutdown_delay_s:
         await asyncio.sleep(settings.shutdown_delay_s)
     stop.set()
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     tasks = [serving, *([draining] if draining else [])]
     _, late = await asyncio.wait(tasks, timeout=settings.shutdown_timeout_s)
     if late:

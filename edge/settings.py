@@ -8,7 +8,7 @@ import difflib
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -158,6 +158,13 @@ def variable(name: str) -> str:
 def flag(name: str) -> str:
     """Return the flag of a setting."""
     return "--" + name.replace("_", "-")
+
+
+def description(name: str) -> str:
+    """Return what a setting is for."""
+    (meta,) = get_type_hints(Settings, include_extras=True)[name].__metadata__
+    assert isinstance(meta, Meta)
+    return str(meta.description)
 
 
 def from_env(env: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -1,0 +1,45 @@
+"""The program `scrutin`: every role of the system as a command.
+
+Commands are named here and imported when called, so that the offline ones load neither Redis nor
+ClickHouse.
+"""
+
+import sys
+
+import cyclopts
+
+from edge.version import version
+
+COMMANDS = {
+    "demo": ("edge.demo.command:demo", "The whole system on this machine, with sample voters."),
+    "hashgen": ("hashgen.cli:app", "Make and check hash databases, offline."),
+    "roll": ("edge.commands.roll:app", "Load the roll into Redis, and look at it."),
+    "serve": ("edge.commands.serving:serve", "Serve the API and the voters' pages."),
+    "drain": ("edge.commands.serving:drain", "Move votes from the outbox to ClickHouse."),
+    "results": ("edge.commands.results:results", "Show the count as ClickHouse has it."),
+    "doctor": ("edge.commands.doctor:doctor", "Find what is wrong with an installation."),
+}
+EXIT_INTERRUPTED = 130
+
+
+def make_app() -> cyclopts.App:
+    """Return the whole command line."""
+    app = cyclopts.App(
+        name="scrutin",
+        help="Online voting for a referendum day: every accepted ballot counted exactly once.",
+        version=version,
+        version_flags=["--version"],
+        error_formatter=lambda error: f"scrutin: {error}",
+        result_action="return_int_as_exit_code_else_zero",
+    )
+    for name, (path, help_text) in COMMANDS.items():
+        app.command(path, name=name, help=help_text)
+    return app
+
+
+def main() -> None:
+    """Run the command given and exit with its code."""
+    try:
+        sys.exit(make_app()())
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

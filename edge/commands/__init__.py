@@ -1,0 +1,1 @@
+"""The commands of `scrutin`, one a module, imported when they are called."""

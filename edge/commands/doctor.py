@@ -1,0 +1,134 @@
+"""`scrutin doctor`: what keeps this installation from working, and what to do about it."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from clickhouse.connection import connect
+from clickhouse.errors import ClickHouseError
+from edge import settings as declared
+from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
+from edge.errors import EdgeError
+from edge.settings import Settings
+from shards.client import ShardClient
+from shards.election import load_election
+from shards.errors import ShardsError
+from shards.roll import RollStore
+
+
+class Finding(NamedTuple):
+    """The outcome of one check; `advice` is what to do when it failed."""
+
+    check: str
+    ok: bool
+    text: str
+    advice: str = ""
+
+
+@with_settings(
+    "redis_url", "redis_timeout_s", "clickhouse_url", "election", "durability", "min_replicas",
+    "durability_timeout_ms", "hash_scheme", "hash_key_file",
+)  # fmt: skip
+def doctor(**flags: Any) -> int:  # noqa: ANN401 (one for each setting)
+    """Check the settings, Redis, the roll, the election file and ClickHouse.
+
+    Says what to do about whatever is wrong, and exits 1 if anything is.
+    """
+
+    async def work() -> int:
+        settings = settings_of(flags)
+        findings = [
+            _environment(),
+            _check("settings", lambda: f"hash scheme {settings.hasher().scheme}"),
+            _election(settings),
+            await _redis(settings),
+            await _roll(settings),
+            await _clickhouse(settings),
+        ]
+        console = Console(highlight=False)
+        for finding in findings:
+            mark = "[green]ok   [/]" if finding.ok else "[red]wrong[/]"
+            console.print(f"{mark} {finding.check:<11}", end=" ")
+            console.print(finding.text, markup=False)
+            if not finding.ok:
+                console.print(f"      {finding.advice}", markup=False)
+        return EXIT_OK if all(finding.ok for finding in findings) else EXIT_FAILED
+
+    return run(work)
+
+
+def _environment() -> Finding:
+    unknown = declared.unknown_variables(os.environ)
+    if not unknown:
+        return Finding("environment", True, "every SCRUTIN_ variable is known")
+    name, closest = next(iter(unknown.items()))
+    advice = f"did you mean {closest}?" if closest else "unset it: it does nothing"
+    return Finding("environment", False, f"{name} is no setting", advice)
+
+
+def _election(settings: Settings) -> Finding:
+    def look() -> str:
+        election = load_election(settings.election_file())
+        return f"{len(election.laws)} laws, results {election.results}"
+
+    return _check("election", look, "correct the file, or name another with --election")
+
+
+async def _redis(settings: Settings) -> Finding:
+    async def look() -> str:
+        async with _Connected(settings) as client:
+            await client.ping()
+            return f"{len(await client.node_memory())} primaries, writable ({settings.durability})"
+
+    return await _try("Redis", look, "start the cluster, or set SCRUTIN_REDIS_URL")
+
+
+async def _roll(settings: Settings) -> Finding:
+    async def look() -> str:
+        hasher = settings.hasher()
+        async with _Connected(settings) as client:
+            roll = await RollStore.open(
+                client, scheme=hasher.scheme, key_fingerprint=hasher.key_fingerprint
+            )
+            return f"{roll.info.electors:,} electors, {len(roll.info.laws)} laws"
+
+    return await _try("roll", look, "load it with `scrutin roll load DIR --election FILE`")
+
+
+async def _clickhouse(settings: Settings) -> Finding:
+    async def look() -> str:
+        client = await connect(settings.clickhouse_url, timeout_s=5.0)
+        await client.close()
+        return f"version {client.server_version}"
+
+    return await _try("ClickHouse", look, "start ClickHouse, or set SCRUTIN_CLICKHOUSE_URL")
+
+
+class _Connected:
+    """A cluster client for the length of a check."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def __aenter__(self) -> ShardClient:
+        self._client = await ShardClient.connect(self._settings.redis_options())
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+
+def _check(name: str, look: Callable[[], str], advice: str = "") -> Finding:
+    try:
+        return Finding(name, True, look())
+    except (EdgeError, ShardsError) as error:
+        return Finding(name, False, str(error), advice)
+
+
+async def _try(name: str, look: Callable[[], Awaitable[str]], advice: str) -> Finding:
+    try:
+        return Finding(name, True, await look())
+    except (EdgeError, ShardsError, ClickHouseError) as error:
+        return Finding(name, False, str(error), advice)

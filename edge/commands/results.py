@@ -1,0 +1,45 @@
+"""`scrutin results`: the count, out of ClickHouse."""
+
+import sys
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from clickhouse.connection import connect
+from clickhouse.tally import read_tallies
+from edge.commands.running import run, settings_of, with_settings
+
+
+@with_settings("clickhouse_url")
+def results(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
+    """Show the count of every law as ClickHouse has it.
+
+    Parameters
+    ----------
+    json
+        Print JSON instead.
+    **flags
+        The settings given.
+
+    """
+
+    async def work() -> None:
+        client = await connect(settings_of(flags).clickhouse_url)
+        try:
+            tallies = await read_tallies(client)
+        finally:
+            await client.close()
+        if json:
+            sys.stdout.write(msgspec.json.encode(tallies).decode() + "\n")
+            return
+        table = Table("law", "oui", "non", "total")
+        for tally in tallies:
+            total = tally.oui_count + tally.non_count
+            table.add_row(
+                tally.law_id, f"{tally.oui_count:,}", f"{tally.non_count:,}", f"{total:,}"
+            )
+        Console().print(table)
+
+    return run(work)

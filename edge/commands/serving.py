@@ -1,0 +1,61 @@
+"""`scrutin serve` and `scrutin drain`."""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from edge import logs
+from edge.commands.running import run, settings_of, stop_on_signals, with_settings
+from edge.settings import Settings
+
+
+@with_settings(*Settings.__struct_fields__)
+def serve(
+    *,
+    drain: Annotated[
+        bool, Parameter(negative="", help="Also drain the outbox to ClickHouse in this process.")
+    ] = False,
+    **flags: Any,  # noqa: ANN401 (one for each setting)
+) -> int:
+    """Serve the API and the voters' pages until SIGTERM or Ctrl-C.
+
+    Serves at once and is ready when Redis is writable and the roll loaded. Votes in flight are
+    answered before it ends. Exits 2 when the settings, the election file or the loaded roll do
+    not fit together.
+    """
+
+    async def work() -> None:
+        from edge.serve import serve as serve_until_stopped
+
+        settings = settings_of(flags)
+        logs.configure(settings.log_level)
+        await serve_until_stopped(settings, drain=drain)
+
+    return run(work)
+
+
+@with_settings(
+    "redis_url", "redis_timeout_s", "clickhouse_url", "durability", "min_replicas",
+    "durability_timeout_ms", "log_level",
+)  # fmt: skip
+def drain(
+    *,
+    metrics_port: Annotated[
+        int | None, Parameter(help="Serve the drainer's metrics on this port of this machine.")
+    ] = None,
+    **flags: Any,  # noqa: ANN401 (one for each setting)
+) -> int:
+    """Move votes from the outbox to ClickHouse until SIGTERM or Ctrl-C.
+
+    Applies missing migrations first. Any number of drainers may run; ClickHouse or Redis being
+    away is waited out. Exits 1 when ClickHouse refuses for a reason that waiting does not cure.
+    """
+
+    async def work() -> None:
+        from edge.drain import drain_until_stopped
+
+        settings = settings_of(flags)
+        logs.configure(settings.log_level)
+        await drain_until_stopped(settings, stop_on_signals(), metrics_port)
+
+    return run(work)
