@@ -7,12 +7,14 @@ import urllib.error
 import urllib.request
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
 from hashlib import sha256
 from typing import NamedTuple
+
+from clickhouse_connect.driver import AsyncClient
 
 from shards.outbox import OutboxBatch, OutboxEvent
 
@@ -167,6 +169,27 @@ class Oracle:
         return {(*key, count) for key, count in counts.items()}
 
 
+async def rows(client: AsyncClient, statement: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in (await client.query(statement, tz_mode="aware")).result_rows]
+
+
+async def assert_agrees(client: AsyncClient, events: Sequence[OutboxEvent]) -> None:
+    oracle = Oracle(list(events))
+    ballots = "SELECT law_id, vote_hash, vote, timestamp, request_id FROM scrutin.ballots FINAL"
+    expected: dict[str, Callable[[], set[tuple[object, ...]]]] = {
+        "SELECT * FROM scrutin.vote_audit FINAL": oracle.vote_audit,
+        ballots: oracle.ballot_rows,
+        "SELECT * FROM scrutin.vote_results": oracle.vote_results,
+        "SELECT * FROM scrutin.duplicate_attempts": oracle.duplicate_attempts,
+        "SELECT * FROM scrutin.review_queue": oracle.review_queue,
+        "SELECT * FROM scrutin.turnout_by_minute": oracle.turnout_by_minute,
+    }
+    for statement, of_oracle in expected.items():
+        found = await rows(client, statement)
+        assert len(found) == len(set(found)), f"doubled rows: {statement}"
+        assert set(found) == of_oracle(), statement
+
+
 class FaultProxy:
     """A TCP proxy in front of a server, whose answers can be swallowed.
 
@@ -179,6 +202,9 @@ class FaultProxy:
         self.swallowing = False
         self.swallowed = 0
         self.port = 0
+        self._changed = asyncio.Condition()
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Future[None]] = set()
 
     @property
     def url(self) -> str:
@@ -187,57 +213,54 @@ class FaultProxy:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["FaultProxy"]:
         """Serve on a free port inside the block."""
-        tasks: set[asyncio.Task[None]] = set()
-
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            tasks.add(task)
-            try:
-                await self._serve(reader, writer)
-            finally:
-                tasks.discard(task)
-
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for end in self._ends:
+                end.close()
+            await asyncio.gather(*self._serving)
             await server.wait_closed()
 
+    async def swallowed_more_than(self, chunks: int) -> None:
+        """Wait until that much was swallowed since the proxy was made."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.swallowed > chunks)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            upstream = await asyncio.open_connection("127.0.0.1", self._target_port)
-        except OSError:
-            writer.close()
-            return
-        ways = (
-            asyncio.ensure_future(_copy(reader, upstream[1])),
-            asyncio.ensure_future(self._answers(upstream[0], writer)),
-        )
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            writer.close()
-            upstream[1].close()
+        ends = [writer]
+        with contextlib.suppress(OSError):
+            answers, requests = await asyncio.open_connection("127.0.0.1", self._target_port)
+            ends.append(requests)
+            self._ends.update(ends)
+            # Either direction's end closes the other's, so both come to an end.
+            await asyncio.gather(
+                self._pass_on(reader, requests, may_swallow=False),
+                self._pass_on(answers, writer, may_swallow=True),
+            )
+        for end in ends:
+            end.close()
+            with contextlib.suppress(OSError):
+                await end.wait_closed()
+        self._ends.difference_update(ends)
 
-    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            if self.swallowing:
-                self.swallowed += 1
-                continue
-            writer.write(data)
-            await writer.drain()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, may_swallow: bool
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if may_swallow and self.swallowing:
+                    async with self._changed:
+                        self.swallowed += 1
+                        self._changed.notify_all()
+                else:
+                    writer.write(data)
+                    await writer.drain()
+        writer.close()

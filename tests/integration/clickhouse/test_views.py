@@ -1,7 +1,6 @@
 """Tables and views against a plain Python oracle, whatever is inserted how often."""
 
 import random
-from collections.abc import Callable, Sequence
 
 import pytest
 from clickhouse_connect.driver import AsyncClient
@@ -10,30 +9,9 @@ from clickhouse.sink import VoteSink
 from clickhouse.tally import read_tallies
 from shards.outbox import OutboxEvent
 from shards.results import LawTally
-from tests.support.clickhouse import Oracle, batch_of, random_events
+from tests.support.clickhouse import assert_agrees, batch_of, random_events, rows
 
 BEFORE_MIDNIGHT_MS = 1_790_035_199_800  # events cross from one partition into the next
-
-
-async def rows(client: AsyncClient, statement: str) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in (await client.query(statement, tz_mode="aware")).result_rows]
-
-
-async def assert_agrees(client: AsyncClient, events: Sequence[OutboxEvent]) -> None:
-    oracle = Oracle(list(events))
-    ballots = "SELECT law_id, vote_hash, vote, timestamp, request_id FROM scrutin.ballots FINAL"
-    expected: dict[str, Callable[[], set[tuple[object, ...]]]] = {
-        "SELECT * FROM scrutin.vote_audit FINAL": oracle.vote_audit,
-        ballots: oracle.ballot_rows,
-        "SELECT * FROM scrutin.vote_results": oracle.vote_results,
-        "SELECT * FROM scrutin.duplicate_attempts": oracle.duplicate_attempts,
-        "SELECT * FROM scrutin.review_queue": oracle.review_queue,
-        "SELECT * FROM scrutin.turnout_by_minute": oracle.turnout_by_minute,
-    }
-    for statement, of_oracle in expected.items():
-        found = await rows(client, statement)
-        assert len(found) == len(set(found)), f"doubled rows: {statement}"
-        assert set(found) == of_oracle(), statement
 
 
 @pytest.mark.parametrize("seed", range(4))
