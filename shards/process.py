@@ -47,6 +47,14 @@ class LocalProcess:
         """The exit code of a process that ended (negative: a signal's number)."""
         return None if self._child is None else self._child.poll()
 
+    @property
+    def how_it_ended(self) -> str:
+        """Words for the end of a process: its signal or its exit code."""
+        code = self.exit_code
+        if code is None:
+            return "running" if self.alive else "never started"
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
     def start(self) -> None:
         """Start the process, or start it again after it ended; raises OSError."""
         assert not self.alive, f"{self.name} runs already"

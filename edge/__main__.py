@@ -1,0 +1,5 @@
+"""`python -m edge`: the program `scrutin`."""
+
+from edge.cli import main
+
+main()

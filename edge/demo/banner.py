@@ -1,0 +1,37 @@
+"""What the demo prints when it is up."""
+
+from pathlib import Path
+
+from edge.demo.electorate import Card
+
+
+def banner(url: str, clickhouse_url: str, redis_url: str, cards: list[Card], data: Path) -> str:
+    """Return the text: where things are, and how to try them."""
+    card = cards[0]
+    sql = "SELECT * FROM scrutin.vote_results FORMAT PrettyCompact"
+    ballot = f'{{"nas":"{card.nas}","code":"{card.code}","law_id":"{card.law_id}","vote":"oui"}}'
+    laws = dict.fromkeys(card.law_id for card in cards)
+    lines = [
+        "",
+        "Scrutin is up. Ctrl-C ends it.",
+        "",
+        f"  Vote (français)   {url}/fr/",
+        f"  Vote (English)    {url}/en/",
+        *(f"  Results           {url}/api/v1/results/{law_id}" for law_id in laws),
+        f"  API docs          {url}/docs",
+        f"  Metrics           {url}/metrics",
+        f"  ClickHouse        {clickhouse_url}  (database scrutin)",
+        f"  Redis cluster     {redis_url}",
+        f"  Data and logs     {data}",
+        "",
+        "Voters' cards to try:",
+        *(f"  NAS {card.nas}   code {card.code}   law {card.law_id}" for card in cards),
+        "",
+        "Vote from the command line, twice to see a duplicate:",
+        f"  curl -i {url}/api/v1/vote -H 'Content-Type: application/json' -d '{ballot}'",
+        "",
+        "Ask ClickHouse for the count:",
+        f"  curl {clickhouse_url} -d '{sql}'",
+        "",
+    ]
+    return "\n".join(lines)

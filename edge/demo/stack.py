@@ -1,0 +1,129 @@
+"""The demo's processes: a cluster, ClickHouse, an edge and a drainer."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+import msgspec
+
+from clickhouse.local.process import LocalClickHouse
+from edge.demo.electorate import Electorate
+from edge.errors import StartError
+from shards.client import ShardClient
+from shards.election import load_election
+from shards.load import load_roll
+from shards.localcluster import LocalCluster, free_ports
+from shards.options import Durability, RedisOptions
+from shards.process import LocalProcess
+
+PRIMARIES = 3
+REPLICAS_PER_PRIMARY = 1
+READY_TIMEOUT_S = 30.0
+POLL_S = 0.05
+RATE_LIMIT_PER_S = 100_000
+
+
+class Ports(NamedTuple):
+    """Where the demo listens."""
+
+    http: int
+    clickhouse: int
+
+
+class Stack:
+    """All processes of the demo, with their data below one directory."""
+
+    def __init__(self, data: Path, ports: Ports) -> None:
+        self._data = data
+        self._ports = ports
+        data.mkdir(parents=True, exist_ok=True)
+        self.cluster = LocalCluster(
+            data / "redis",
+            primaries=PRIMARIES,
+            replicas_per_primary=REPLICAS_PER_PRIMARY,
+            ports=_cluster_ports(data),
+        )
+        self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
+        self.edge = self._service("edge", "serve")
+        self.drainer = self._service("drainer", "drain")
+
+    @property
+    def url(self) -> str:
+        """Base URL of the edge."""
+        return f"http://127.0.0.1:{self._ports.http}"
+
+    @property
+    def processes(self) -> list[LocalProcess]:
+        """Every process, in the order to start them."""
+        return [*self.cluster.nodes, self.clickhouse, self.drainer, self.edge]
+
+    async def start_engines(self) -> None:
+        """Start Redis and ClickHouse; raises their errors when one does not come up."""
+        await asyncio.gather(self.cluster.start(), asyncio.to_thread(self.clickhouse.start))
+
+    async def load(self, electorate: Electorate) -> None:
+        """Load the roll, unless these very electors are loaded already."""
+        options = RedisOptions(self.cluster.url, Durability("replicated"))
+        client = await ShardClient.connect(options)
+        try:
+            await load_roll(client, electorate.database, load_election(electorate.election_file))
+        finally:
+            await client.aclose()
+
+    async def start_services(self) -> None:
+        """Start drainer and edge, wait until votes are taken and counted; raises `StartError`."""
+        self.drainer.start()
+        self.edge.start()
+        async with aiohttp.ClientSession() as http, asyncio.timeout(READY_TIMEOUT_S):
+            while not await self._ready(http):
+                for process in (self.drainer, self.edge):
+                    if not process.alive:
+                        raise StartError(f"the {process.name} ended:\n{process.log_tail()}")
+                await asyncio.sleep(POLL_S)
+
+    def stop(self) -> None:
+        """Stop everything: first who takes votes, last who keeps them."""
+        for process in (self.edge, self.drainer, self.clickhouse):
+            process.stop()
+        self.cluster.stop()
+
+    async def _ready(self, http: aiohttp.ClientSession) -> bool:
+        """Say whether the edge takes votes and has a first count from the drainer."""
+        law = load_election(self._data / "election.toml").laws[0]
+        for path in ("/api/v1/ready", f"/api/v1/results/{law.id}"):
+            try:
+                async with http.get(self.url + path) as answer:
+                    if answer.status != 200:
+                        return False
+            except aiohttp.ClientError:
+                return False
+        return True
+
+    def _service(self, name: str, role: str) -> LocalProcess:
+        env = {
+            "SCRUTIN_REDIS_URL": self.cluster.url,
+            "SCRUTIN_CLICKHOUSE_URL": self.clickhouse.url,
+            "SCRUTIN_DURABILITY": "replicated",
+            "SCRUTIN_MIN_REPLICAS": str(REPLICAS_PER_PRIMARY),
+            "SCRUTIN_ELECTION": str(self._data / "election.toml"),
+            "SCRUTIN_PORT": str(self._ports.http),
+            "SCRUTIN_RATE_LIMIT_PER_S": str(RATE_LIMIT_PER_S),
+            "SCRUTIN_EXEMPT_LOOPBACK": "true",
+        }
+        argv = [sys.executable, "-P", "-m", "edge", role]
+        return LocalProcess(name, argv, log=self._data / f"{name}.log", env=env)
+
+
+def _cluster_ports(data: Path) -> list[int]:
+    """Return the cluster's ports: those of an earlier run on this data, else free ones.
+
+    Nodes know each other by port, so a cluster keeps them.
+    """
+    kept = data / "redis-ports.json"
+    if kept.exists():
+        return msgspec.json.decode(kept.read_bytes(), type=list[int])
+    ports = free_ports(2 * PRIMARIES * (1 + REPLICAS_PER_PRIMARY))
+    kept.write_bytes(msgspec.json.encode(ports))
+    return ports
