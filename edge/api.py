@@ -169,7 +169,8 @@ class ReadApi:
 
     async def metrics(self, _: Request) -> Response:
         """Answer the metrics in Prometheus' text format."""
-        return Response(self._metrics.exposition(), media_type=MEDIA_TYPE)
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return Response(self._metrics.exposition(), media_type=MEDIA_TYPE, headers=headers)
 
 
 def respond(reply: Reply) -> Response:

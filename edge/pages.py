@@ -27,7 +27,7 @@ from edge.problems import (
 from edge.rendering import LANGUAGES, SECURITY_HEADERS, Renderer, stylesheet, when
 from edge.results import law_results, may_see_results
 from edge.voting import VotingDesk, kind_of
-from edge.wire import read_body
+from edge.wire import discard_body, read_body
 from hashgen import FieldError
 from shards.election import Election, Law
 from shards.errors import ShardsError
@@ -107,6 +107,7 @@ class Pages:
         try:
             return await self._vote(request, language, refused)
         except BadRequest as error:
+            await discard_body(request.receive)
             return self.problem(error.problem, language)
         finally:
             self._admission.in_flight -= 1

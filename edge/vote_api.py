@@ -31,6 +31,7 @@ from edge.wire import (
     Scope,
     Send,
     base_headers,
+    discard_body,
     header,
     json_reply,
     problem_reply,
@@ -87,6 +88,7 @@ class Closed(msgspec.Struct, frozen=True):
     status: Literal["closed"] = "closed"
 
 
+REFUSED_UNREAD = frozenset({405, 413, 415, 429})  # statuses decided before the body is whole
 _DECODER = msgspec.json.Decoder(VoteRequest)
 _FIELD_IN_ERROR = re.compile(r"\$\.(\w+)|missing required field `(\w+)`")
 _ACCEPTED = b'{"request_id":"%b","status":"accepted"}'
@@ -124,6 +126,8 @@ class VoteEndpoint:
                 reply = self._problem(scope, Problem(refused))
             else:
                 reply = await self._vote(scope, receive)
+            if reply.status in REFUSED_UNREAD:
+                await discard_body(receive)
             await send_reply(send, reply)
         except Disconnected:
             return

@@ -16,6 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 BODY_BYTES_MAX = 4096
+DISCARD_BYTES_MAX = 65_536
+DISCARD_TIMEOUT_S = 1.0
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
 
@@ -86,6 +88,23 @@ async def read_body(scope: Scope, receive: Receive, timeout_s: float) -> bytes:
             return await _collect(receive, expected)
     except TimeoutError:
         raise BadRequest(Problem(TIMED_OUT)) from None
+
+
+async def discard_body(receive: Receive) -> None:
+    """Take in what is left of a refused request's body, within bounds.
+
+    A connection that is closed on data unread is reset, and the client may never see why.
+    """
+    size_bytes = 0
+    try:
+        async with asyncio.timeout(DISCARD_TIMEOUT_S):
+            while size_bytes < DISCARD_BYTES_MAX:
+                message = await receive()
+                if not message.get("more_body", False):
+                    return
+                size_bytes += len(message["body"])
+    except TimeoutError:
+        return  # too slow to be told politely
 
 
 async def _collect(receive: Receive, expected: int | None) -> bytes:
