@@ -1,6 +1,7 @@
 """Tables and views against a plain Python oracle, whatever is inserted how often."""
 
 import random
+from collections.abc import AsyncIterator
 
 import pytest
 from clickhouse_connect.driver import AsyncClient
@@ -29,25 +30,29 @@ async def test_views_agree_with_oracle_whatever_is_repeated(client: AsyncClient,
     await assert_agrees(client, events)
 
 
-async def test_batch_sent_again_is_not_written_again(client: AsyncClient) -> None:
+@pytest.fixture
+async def unmerged(client: AsyncClient) -> AsyncIterator[AsyncClient]:
+    """A client of tables whose parts stay as they were inserted."""
+    await client.command("SYSTEM STOP MERGES")
+    yield client
+    await client.command("SYSTEM START MERGES")
+
+
+async def test_batch_sent_again_is_not_written_again(unmerged: AsyncClient) -> None:
     batch = batch_of(random_events(random.Random(5), 50, first_ms=BEFORE_MIDNIGHT_MS - 10**7))
     for _ in range(3):
-        await VoteSink(client).store(batch)
-    assert await rows(client, "SELECT count() FROM scrutin.vote_audit") == [(50,)]
+        await VoteSink(unmerged).store(batch)
+    assert await rows(unmerged, "SELECT count() FROM scrutin.vote_audit") == [(50,)]
 
 
-async def test_one_insert_makes_one_part(client: AsyncClient) -> None:
-    await client.command("SYSTEM STOP MERGES scrutin.vote_audit")
-    try:
-        events = random_events(random.Random(6), 60_000, first_ms=BEFORE_MIDNIGHT_MS - 10**8)
-        await VoteSink(client).store(batch_of(events))
-        parts = (
-            "SELECT table, count() FROM system.parts"
-            " WHERE active AND table IN ('vote_audit', 'ballots') GROUP BY table ORDER BY table"
-        )
-        assert await rows(client, parts) == [("ballots", 1), ("vote_audit", 1)]
-    finally:
-        await client.command("SYSTEM START MERGES scrutin.vote_audit")
+async def test_one_insert_makes_one_part(unmerged: AsyncClient) -> None:
+    events = random_events(random.Random(6), 60_000, first_ms=BEFORE_MIDNIGHT_MS - 10**8)
+    await VoteSink(unmerged).store(batch_of(events))
+    parts = (
+        "SELECT table, count() FROM system.parts"
+        " WHERE active AND table IN ('vote_audit', 'ballots') GROUP BY table ORDER BY table"
+    )
+    assert await rows(unmerged, parts) == [("ballots", 1), ("vote_audit", 1)]
 
 
 @pytest.mark.parametrize("first_is_stored_first", [True, False])
@@ -76,3 +81,10 @@ async def test_everything_is_commented(client: AsyncClient) -> None:
         " WHERE database = 'scrutin' AND comment = ''",
     )
     assert uncommented == []
+
+
+async def test_only_accepted_attempts_are_ballots(client: AsyncClient) -> None:
+    events = random_events(random.Random(8), 200, first_ms=BEFORE_MIDNIGHT_MS)
+    await VoteSink(client).store(batch_of(event for event in events if event.status != "accepted"))
+    assert await rows(client, "SELECT * FROM scrutin.ballots") == []
+    assert await rows(client, "SELECT count() > 0 FROM scrutin.review_queue") == [(1,)]
