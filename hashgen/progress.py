@@ -43,6 +43,8 @@ class BarReport:
     def __call__(self, phase: str, done: int, total: int) -> None:
         """Show the phase's state."""
         if phase not in self._tasks:
+            for earlier in self._tasks.values():
+                self._progress.update(earlier, completed=self._progress.tasks[earlier].total)
             self._tasks[phase] = self._progress.add_task(phase, total=total or None, rate="")
         task_id = self._tasks[phase]
         self._progress.update(task_id, completed=done)

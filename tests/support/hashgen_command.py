@@ -1,5 +1,6 @@
 """Runs `hashgen` as a program."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +22,13 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
+
+
+def heed_ctrl_c() -> None:
+    """A shell that starts the tests in the background makes its children ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_while_running(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:

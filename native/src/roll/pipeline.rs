@@ -53,7 +53,9 @@ pub fn gather(
         .ok_or(FileFault::Header(HeaderFault::Empty))?;
     let header_end = memchr(b'\n', &first.bytes).unwrap_or(first.bytes.len());
     let columns = rows::header(&first.bytes[..header_end]).map_err(FileFault::Header)?;
-    first.bytes.drain(..(header_end + 1).min(first.bytes.len()));
+    let header_bytes = (header_end + 1).min(first.bytes.len());
+    first.bytes.drain(..header_bytes);
+    progress.add(header_bytes as u64);
     first.first_line += 1;
 
     let shared = Shared {

@@ -13,8 +13,8 @@ from hashgen.output import appearing_directory
 from hashgen.sample import write_sample
 from tests.support.hashgen_command import hashgen, start, wait_while_running
 
-# Many small files, each flushed to the disk: slow enough to be met in the middle.
-SLOW = ["--shard-size", "5"]
+# A file for every hash, each flushed to the disk: seconds, of which the test needs a moment.
+SLOW = ["--shard-size", "1"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

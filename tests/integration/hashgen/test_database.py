@@ -108,6 +108,15 @@ def smuggle_a_hash(directory: Path, manifest: Manifest) -> None:
     forge(directory, manifest, bytes(content))
 
 
+def renumber(directory: Path, manifest: Manifest) -> None:
+    """A file that says it is another one, or has no head to say so and is put in its place."""
+    content = first_file(directory, manifest).read_bytes()
+    if manifest.shards[0].format == "binary":
+        forge(directory, manifest, (directory / manifest.shards[1].file).read_bytes())
+    else:
+        forge(directory, manifest, content.replace(b'"shard":0', b'"shard":1'))
+
+
 def count_wrongly(directory: Path, manifest: Manifest) -> None:
     first, second, *rest = manifest.shards
     shards = [
@@ -191,6 +200,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     (swap_hashes, "hash 4 is not above"),
     (repeat_a_hash, "hash 4 is not above"),
     (smuggle_a_hash, "roll id"),
+    (renumber, "begins otherwise|not above"),
     (count_wrongly, "bytes where the manifest"),
     (drop_an_entry, "not in the manifest"),
     (drop_an_entry_and_its_file, "roll id"),

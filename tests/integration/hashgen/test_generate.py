@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def test_the_roll_is_the_same_whatever_its_files(electors_csv: Path, tmp_path: P
     assert rolls == [rolls[0]] * len(rolls)
     expected = oracle.read_roll(electors_csv.read_bytes(), COLUMNS, KEY)
     assert rolls[0][1] == b"".join(expected.hashes)
+    identity = b"hmac-sha256" + hasher.key_fingerprint.encode() + rolls[0][1]
+    assert rolls[0][0] == hashlib.sha256(identity).hexdigest()
     other = generate(electors_csv, tmp_path / "other", BallotHasher(), Options())
     assert other.manifest.roll_id != rolls[0][0]
 

@@ -2,11 +2,14 @@
 
 import csv
 import io
+import os
+import signal
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashgen._native import BallotHasher, Electors, read_shard
@@ -30,6 +33,7 @@ good_rows = st.tuples(nas_values, code_values, law_values, st.tuples(*[st.intege
 raw_lines = st.one_of(
     st.sampled_from([b"", b",", b",,", b'"', b'"012345678', b"\xff,\xfe,", b"a" * 1025]),
     st.sampled_from([b'012345678,"ABC123"",L1', b'012345678,"AB"C123,L1', b"012345678,ABC123,L1,"]),
+    st.sampled_from([b'012345678,ABC123,"L1"x', b'"012345678"x,ABC123,L1']),
     st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")),
 )
 
@@ -67,6 +71,7 @@ def hashes_of(electors: Electors, hasher: BallotHasher, directory: Path) -> list
     return [raw[at : at + 32] for at in range(0, len(raw), 32)]
 
 
+@settings(deadline=None)
 @given(
     file=files(),
     block_bytes=st.integers(1, 200),
@@ -173,3 +178,30 @@ def test_what_progress_raises_ends_the_work(tmp_path: Path) -> None:
     with pytest.raises(LookupError) as stopped:
         Electors.read(path, BallotHasher(), threads=2, progress=stop)
     assert stopped.value.args[0] == "read"
+
+
+def test_ctrl_c_ends_the_work_without_a_progress_report(tmp_path: Path) -> None:
+    pipe = tmp_path / "electors.csv"
+    os.mkfifo(pipe)
+    left_early = threading.Event()
+
+    def interrupt() -> None:
+        try:
+            with pipe.open("wb") as file:  # opens when the reader opens it
+                file.write(b"nas,code,law_id\n")
+                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(100):
+                    file.write(b"012345678,ABC123,L2025-001\n" * 40_000)
+        except BrokenPipeError:
+            left_early.set()
+
+    thread = threading.Thread(target=interrupt)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            Electors.read(pipe, BallotHasher(), threads=1)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        thread.join()
+    assert left_early.is_set()

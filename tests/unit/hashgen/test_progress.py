@@ -1,7 +1,11 @@
+import io
+
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from hashgen import progress
-from hashgen.progress import PlainReport, rate_text, reporting
+from hashgen.progress import BarReport, PlainReport, rate_text, reporting
 
 
 def test_rates() -> None:
@@ -22,3 +26,16 @@ def test_plain_lines_are_rare(
         report("read", 0, 100)
         report("read", 25, 100)
     assert "25 %" in capsys.readouterr().err
+
+
+def test_a_bar_shows_rate_and_ends_full() -> None:
+    console = Console(force_terminal=True, file=io.StringIO(), width=100)
+    with Progress(console=console) as bars:
+        report = BarReport({"read": "bytes", "sort": "steps"}, bars)
+        report("read", 0, 2_000)
+        report("read", 1_000, 2_000)
+        report("sort", 5, 512)
+        read, sort = bars.tasks
+    assert (read.completed, sort.completed) == (2_000, 5)
+    assert read.fields["rate"].endswith(" MB/s")
+    assert sort.fields["rate"].endswith(" steps/s")
