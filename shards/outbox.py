@@ -64,7 +64,7 @@ class Outbox:
     tables collapse, and trim what is stored.
     """
 
-    def __init__(self, client: ShardClient, *, owner: str, lease_ms: int = 10_000) -> None:
+    def __init__(self, client: ShardClient, *, owner: str, lease_ms: int = 3000) -> None:
         self._client = client
         self._owner = owner
         self._lease_ms = lease_ms

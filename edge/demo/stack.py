@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,9 +77,16 @@ class Stack:
         """Start drainer and edge, wait until votes are taken and counted; raises `StartError`."""
         self.drainer.start()
         self.edge.start()
+        await self.wait_ready(watch=(self.drainer, self.edge))
+
+    async def wait_ready(self, watch: Sequence[LocalProcess] = ()) -> None:
+        """Wait until the edge takes votes and knows the count.
+
+        Raises `StartError` when one of `watch` ends instead, TimeoutError after half a minute.
+        """
         async with aiohttp.ClientSession() as http, asyncio.timeout(READY_TIMEOUT_S):
             while not await self._ready(http):
-                for process in (self.drainer, self.edge):
+                for process in watch:
                     if not process.alive:
                         raise StartError(f"the {process.name} ended:\n{process.log_tail()}")
                 await asyncio.sleep(POLL_S)
