@@ -39,7 +39,7 @@ def decompress(data: bytes, encoding: str, size_bytes_max: int) -> bytes:
     except (OSError, EOFError, RuntimeError, zlib.error, zstd.ZstdError) as error:
         raise Fault(271, "CANNOT_DECOMPRESS", f"The body is not {encoding} data") from error
     if len(plain) > size_bytes_max:
-        raise Fault(62, "QUERY_IS_TOO_LARGE", f"The body holds more than {size_bytes_max} bytes")
+        raise Fault(223, "QUERY_IS_TOO_LARGE", f"The body holds more than {size_bytes_max} bytes")
     return plain
 
 
