@@ -296,12 +296,17 @@ async def test_drains_beside_serving(
             client = await connect(clickhouse.url)
 
             async def counted() -> bool:
-                return bool((await client.query(query, {"law_id": OPEN})).first_row[0])
+                answer = await client.query(query, {"law_id": OPEN})
+                return answer.result_rows != [(0,)]
 
             await until(counted, "a counted ballot")
             await client.close()
+
+            async def told() -> bool:
+                return "clickhouse_up 1.0" in (await http.get("/metrics")).text
+
+            await until(told, "a metric that says ClickHouse is up")
             metrics = (await http.get("/metrics")).text
-            assert "clickhouse_up 1.0" in metrics
             assert "clickhouse_insert_rows_total" in metrics
             assert 'outbox_depth{shard_group="0"}' in metrics
             edge.process.send(signal.SIGTERM)

@@ -1,0 +1,76 @@
+"""Flags over environment over defaults, and errors that name what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.errors import SettingsError
+from edge.settings import Settings, from_env, unknown_variables
+
+
+def test_flags_over_environment_over_defaults() -> None:
+    env = {"SCRUTIN_PORT": "81", "SCRUTIN_HOST": "::1", "SCRUTIN_LOG_LEVEL": ""}
+    settings = from_env(env, {"port": "82", "host": None})
+    assert (settings.port, settings.host, settings.log_level) == (82, "::1", "info")
+
+
+def test_every_type_is_read() -> None:
+    settings = from_env(
+        {
+            "SCRUTIN_ELECTION": "e.toml",
+            "SCRUTIN_TRUSTED_PROXIES": "10.0.0.0/8, ::1/128",
+            "SCRUTIN_EXEMPT_LOOPBACK": "true",
+            "SCRUTIN_REDIS_TIMEOUT_S": "2.5",
+        }
+    )
+    assert settings.election == Path("e.toml")
+    assert [str(network) for network in settings.trusted_networks()] == ["10.0.0.0/8", "::1/128"]
+    assert settings.exempt_loopback is True
+    assert settings.redis_options().timeout_s == 2.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "x"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "tcp://10.0.0.1:80"),
+        ("DURABILITY", "maybe"),
+        ("MIN_REPLICAS", "0"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "proxy"),
+        ("EXEMPT_LOOPBACK", "perhaps"),
+        ("RATE_LIMIT_PER_S", "0"),
+        ("RATE_LIMIT_PER_S", "inf"),
+        ("REDIS_TIMEOUT_S", "nan"),
+        ("DURABILITY_TIMEOUT_MS", "3000"),
+        ("SHUTDOWN_TIMEOUT_S", "1"),
+        ("HASH_KEY_FILE", "/key"),
+    ],
+)
+def test_an_error_names_the_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^SCRUTIN_{name}: \S"):
+        from_env({f"SCRUTIN_{name}": value})
+
+
+def test_an_error_names_the_flag() -> None:
+    with pytest.raises(SettingsError, match=r"^--min-replicas: expected `int`"):
+        from_env({"SCRUTIN_MIN_REPLICAS": "2"}, {"min_replicas": "two"})
+
+
+def test_a_keyed_scheme_needs_its_key() -> None:
+    with pytest.raises(SettingsError, match="SCRUTIN_HASH_KEY_FILE"):
+        from_env({"SCRUTIN_HASH_SCHEME": "hmac-sha256"})
+    settings = from_env({"SCRUTIN_HASH_SCHEME": "hmac-sha256", "SCRUTIN_HASH_KEY_FILE": "/no/key"})
+    with pytest.raises(SettingsError, match="/no/key"):
+        settings.hasher()
+
+
+def test_unknown_variables_are_found_with_what_was_meant() -> None:
+    env = {"SCRUTIN_REDIS_URI": "x", "SCRUTIN_PORT": "1", "HOME": "/"}
+    assert unknown_variables(env) == {"SCRUTIN_REDIS_URI": "SCRUTIN_REDIS_URL"}
+
+
+def test_the_defaults_hold_together() -> None:
+    assert Settings() == from_env({})
