@@ -1,0 +1,223 @@
+"""`scrutin demo` as a user meets it: banner, votes, kills, Ctrl-C."""
+
+import hashlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from shards.localcluster import free_ports
+
+START_TIMEOUT_S = 60
+SEED_CARD = {"nas": "123456789", "code": "ABC123", "law_id": "L2025-001"}
+
+
+class Demo:
+    """A running demo, read from its banner."""
+
+    def __init__(self, process: subprocess.Popen[str], banner: str) -> None:
+        self.process = process
+        self.banner = banner
+        self.url = self._find(r"Vote \(English\)\s+(http://\S+)/en/")
+        self.clickhouse_url = self._find(r"ClickHouse\s+(http://\S+)")
+        self.data = Path(self._find(r"Data and logs\s+(\S+)"))
+        self.http = httpx.Client(base_url=self.url, timeout=10)
+
+    def _find(self, pattern: str) -> str:
+        found = re.search(pattern, self.banner)
+        assert found, self.banner
+        return found[1]
+
+    def cards(self) -> list[dict[str, str]]:
+        found = re.findall(r"NAS (\S+)\s+code (\S+)\s+law (\S+)", self.banner)
+        return [dict(zip(("nas", "code", "law_id"), card, strict=True)) for card in found]
+
+    def vote(self, card: dict[str, str], vote: str = "oui") -> httpx.Response:
+        return self.http.post("/api/v1/vote", json=card | {"vote": vote})
+
+    def sql(self, statement: str) -> str:
+        return httpx.post(self.clickhouse_url, content=statement).raise_for_status().text
+
+    def results(self, law_id: str = "L2025-001") -> dict[str, int]:
+        counts: dict[str, int] = self.http.get(f"/api/v1/results/{law_id}").json()
+        return counts
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+def eventually(holds: Callable[[], bool], timeout_s: float) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline_s, "not in time"
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(*arguments: str, log: Path) -> Iterator[Demo]:
+    with log.open("w") as steps:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "demo", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=steps,
+            text=True,
+        )
+    assert process.stdout is not None
+    banner = ""
+    try:
+        while "Ask ClickHouse" not in banner:
+            line = process.stdout.readline()
+            assert line, log.read_text()
+            banner += line
+        demo = Demo(process, banner)
+        yield demo
+        demo.http.close()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def ports() -> list[str]:
+    http, clickhouse = free_ports(2)
+    return ["--port", str(http), "--clickhouse-port", str(clickhouse)]
+
+
+def test_a_vote_its_duplicates_and_a_clean_end(tmp_path: Path) -> None:
+    with running(*ports(), "--electors", "2000", "--no-simulate", log=tmp_path / "log") as demo:
+        card = demo.cards()[0]
+        assert demo.vote(card).status_code == 202
+        for attempt in (1, 2):
+            again = demo.vote(card, "non")
+            assert (again.status_code, again.json()["attempt_count"]) == (409, attempt)
+        assert demo.vote(card | {"code": "WRONGCODE"}).status_code == 403
+        eventually(lambda: demo.results()["oui_count"] == 1, 2)
+        assert demo.sql("SELECT oui_count, non_count FROM scrutin.vote_results") == "1\t0\n"
+        assert demo.http.get("/fr/").status_code == 200
+
+        children = demo.children()
+        assert len(children) == 9  # 6 Redis servers, ClickHouse, drainer, edge
+        began_s = time.monotonic()
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.process.wait(10) == 0
+        assert time.monotonic() - began_s < 10
+        assert not any(child.is_running() for child in children)
+        assert not demo.data.exists()
+        for url in (demo.url, demo.clickhouse_url):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", int(url.rsplit(":", 1)[1])))
+
+
+def test_the_customers_own_elector(tmp_path: Path) -> None:
+    csv_file = tmp_path / "electors.csv"
+    csv_file.write_text("nas,code,law_id\n123456789,ABC123,L2025-001\n012345674,XYZ789,L2025-001\n")
+    with running(*ports(), "--csv", str(csv_file), log=tmp_path / "log") as demo:
+        answer = demo.vote(SEED_CARD)
+        assert answer.status_code == 202
+        eventually(lambda: demo.results()["oui_count"] == 1, 2)
+        [row] = demo.sql(
+            "SELECT vote_hash, law_id, vote, status, toString(request_id) AS request_id"
+            " FROM scrutin.vote_audit FORMAT JSONEachRow"
+        ).splitlines()
+        assert json.loads(row) == {
+            "vote_hash": hashlib.sha256(b"123456789|ABC123|L2025-001").hexdigest(),
+            "law_id": "L2025-001",
+            "vote": "oui",
+            "status": "accepted",
+            "request_id": answer.json()["request_id"],
+        }
+
+
+def test_what_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    arguments = [*ports(), "--electors", "2000", "--no-simulate", "--data", str(data)]
+    with running(*arguments, log=tmp_path / "log") as demo:
+        first, second, third = demo.cards()
+        assert demo.vote(first).status_code == 202
+        for child in demo.children():
+            child.kill()
+        eventually(lambda: accepted(demo, second), 30)
+        assert demo.vote(first).status_code == 409
+        eventually(lambda: demo.results()["oui_count"] == 2, 10)
+        demo.process.send_signal(signal.SIGTERM)
+        assert demo.process.wait(10) == 0
+
+    with running(*arguments, log=tmp_path / "log") as demo:
+        assert demo.cards() == [first, second, third]
+        assert demo.vote(second).status_code == 409
+        assert demo.vote(third).status_code == 202
+        eventually(lambda: demo.results()["oui_count"] == 3, 2)
+
+
+def accepted(demo: Demo, card: dict[str, str]) -> bool:
+    """Vote as a page would, with one request id."""
+    try:
+        answer = demo.http.post(
+            "/api/v1/vote",
+            json=card | {"vote": "oui", "request_id": "0b2f6a52-5d0c-4c3f-9d0e-3f6c2f1f7a11"},
+        )
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 202
+
+
+def test_the_simulation_moves_the_numbers(tmp_path: Path) -> None:
+    with running(*ports(), "--electors", "2000", log=tmp_path / "log") as demo:
+        eventually(lambda: demo.results()["oui_count"] > 5, 10)
+        assert demo.vote(demo.cards()[0]).status_code == 202
+
+
+@pytest.mark.parametrize("flag", ["--port", "--clickhouse-port"])
+def test_a_taken_port_that_was_asked_for(flag: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        run = subprocess.run(
+            [sys.executable, "-m", "edge", "demo", flag, port],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert run.returncode == 2
+    assert f"port {port} is taken; give {flag} another" in run.stderr
+
+
+def test_a_bad_csv_ends_the_demo_with_its_reason(tmp_path: Path) -> None:
+    csv_file = tmp_path / "electors.csv"
+    csv_file.write_text("nas,code,law_id\n12345678,ABC123,L2025-001\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "edge", "demo", *ports(), "--csv", str(csv_file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "electors.csv" in run.stderr
+    assert "12345678" not in run.stderr.replace(str(tmp_path), "")
+
+
+def test_ctrl_c_while_starting(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as steps:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "demo", *ports()], stderr=steps, stdout=steps
+        )
+    eventually(lambda: "starting Redis" in log.read_text(), START_TIMEOUT_S)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    assert not any(child.is_running() for child in children)
