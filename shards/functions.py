@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from shards.command import pack
 
-LIBRARIES = ("cast", "roll", "outbox")
+LIBRARIES = ("cast", "roll", "outbox", "results")
 
 
 def load_commands() -> list[bytes]:

@@ -4,7 +4,7 @@ import msgspec
 
 from shards import keys
 from shards.client import ShardClient
-from shards.command import pack
+from shards.command import fcall, pack
 
 
 class LawTally(msgspec.Struct, frozen=True):
@@ -27,9 +27,9 @@ class ResultsSnapshot(msgspec.Struct, frozen=True):
 
 
 async def publish_results(client: ShardClient, snapshot: ResultsSnapshot) -> None:
-    """Write the snapshot; raises `Unavailable`."""
+    """Write the snapshot, unless a newer one is there; raises `Unavailable`."""
     value = msgspec.json.encode(snapshot)
-    await client.call(0, pack("SET", keys.results_key(), value))
+    await client.call(0, fcall("publish", (keys.results_key(),), value))
 
 
 async def read_results(client: ShardClient) -> ResultsSnapshot | None:
