@@ -29,7 +29,7 @@ class LocalProcess:
         self.name = name
         self.argv = argv
         self.log = log
-        self._env = env
+        self.env = env or {}
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -64,7 +64,7 @@ class LocalProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=None if self._env is None else os.environ | self._env,
+                env=os.environ | self.env,
                 process_group=0,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
