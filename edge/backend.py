@@ -13,7 +13,7 @@ from edge.metrics import EdgeMetrics
 from edge.settings import Settings
 from shards.client import ShardClient
 from shards.election import Election
-from shards.errors import ConfigurationError, RollMissing, Unavailable
+from shards.errors import ConfigurationError, RollMissing, ShardsError
 from shards.results import ResultsSnapshot, read_results
 from shards.roll import RollStore
 
@@ -68,9 +68,12 @@ class Backend:
             await self._look_at_redis()
         except ConfigurationError as error:
             self.refusal = error
-        except Unavailable as error:
+        except ShardsError as error:
             state: RedisState = "unreachable" if self.client is None else "not_writable"
             self._redis_is(state, str(error))
+        except Exception:
+            # A snapshot that cannot be read, say: what is watched must never stop the voting.
+            logger.exception("looking at Redis failed")
         self._looks += 1
 
     async def aclose(self) -> None:

@@ -15,7 +15,7 @@ LATENCY_BUCKETS_S = (
 )  # fmt: skip
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 VOTE_ROUTE = "/api/v1/vote"
-VOTE_STATUSES = (202, 400, 403, 408, 409, 413, 415, 422, 429, 500, 503)
+VOTE_STATUSES = (202, 400, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503)
 
 
 class EdgeMetrics:

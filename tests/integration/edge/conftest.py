@@ -114,6 +114,7 @@ async def edge(
         body_timeout_s=1,
     ) as running:
         yield running
+        assert "a request failed" not in running.log, running.log
 
 
 class Documented:

@@ -14,10 +14,13 @@ import pytest
 
 from clickhouse.connection import connect
 from clickhouse.local.process import LocalClickHouse
+from shards.client import ShardClient
+from shards.election import load_election
 from shards.localcluster import LocalCluster, free_ports
+from shards.options import RedisOptions
 from tests.integration.edge.conftest import OPEN, Documented, Elections, ballot, new_id
 from tests.support.edges import SCRUTIN, EdgeProcess, until
-from tests.support.rolls import Elector, Roll
+from tests.support.rolls import Elector, Roll, load
 
 
 async def test_votes_in_flight_are_answered_before_the_end(
@@ -192,6 +195,45 @@ async def test_serves_before_redis_and_the_roll_are_there(
         assert "Traceback" not in edge.log
     finally:
         edge.process.stop()
+
+
+async def test_what_is_not_confirmed_is_told_apart_and_sent_again(
+    elections: Elections, roll: Roll, tmp_path: Path
+) -> None:
+    """Without its replica a vote is recorded but not durable; the same id then gets the truth."""
+    directory = tmp_path / "cluster"
+    async with LocalCluster(directory, primaries=1, replicas_per_primary=1) as cluster:
+        client = await ShardClient.connect(RedisOptions(cluster.url))
+        await load(client, roll, load_election(elections.live))
+        await client.aclose()
+        async with (
+            EdgeProcess(tmp_path, redis_url=cluster.url, election=elections.live) as edge,
+            httpx.AsyncClient(base_url=edge.url) as http,
+        ):
+            api = Documented(http, (await http.get("/openapi.json")).json())
+            body = ballot(
+                next(elector for elector in roll.electors if elector.law_id == OPEN),
+                request_id=new_id(),
+            )
+            replica = cluster.nodes[1]
+            replica.kill()
+            answer = await api.vote(body)
+            assert (answer.status_code, answer.json()["type"]) == (503, "/docs#not-confirmed")
+            assert answer.json()["request_id"] == body["request_id"]
+            assert answer.headers["retry-after"] == "1"
+            page = await http.post("/en/vote", data=body)
+            assert (page.status_code, "only once" in page.text) == (503, True)
+            assert str(body["request_id"]) in page.text
+
+            async def unready() -> bool:
+                return (await http.get("/api/v1/ready")).status_code == 503
+
+            await until(unready, "not ready without a replica")
+            replica.start()
+            await cluster.wait_healthy()
+            await edge.wait()
+            assert (await api.vote(body)).status_code == 202
+            assert (await api.vote(body | {"request_id": new_id()})).json()["attempt_count"] == 1
 
 
 async def _says(http: httpx.AsyncClient, detail: str) -> bool:

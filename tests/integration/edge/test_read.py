@@ -9,7 +9,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shards import keys
 from shards.client import ShardClient
+from shards.command import pack
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.results import LawTally, ResultsSnapshot, publish_results
@@ -114,6 +116,31 @@ async def test_results_after_close(
         assert "votes_by_law{" not in metrics
         for page in ("/fr/results", "/en/results"):
             assert "4321" not in (await http.get(page)).text.replace(",", "")
+
+
+async def test_a_snapshot_that_cannot_be_read_stops_nothing(
+    loaded: LocalCluster,
+    elections: Elections,
+    client: ShardClient,
+    elector: Elector,
+    tmp_path: Path,
+) -> None:
+    settings = {"redis_url": loaded.url, "election": elections.live}
+    await client.call(0, pack("SET", keys.results_key(), "rubbish"))
+    try:
+        async with (
+            EdgeProcess(tmp_path, **settings, exempt_loopback=True) as edge,
+            httpx.AsyncClient(base_url=edge.url) as http,
+        ):
+
+            async def complained() -> bool:
+                return edge.log.count("looking at Redis failed") >= 2
+
+            await until(complained, "two looks")
+            assert (await http.post("/api/v1/vote", json=ballot(elector))).status_code == 202
+            assert (await http.get(f"/api/v1/results/{OPEN}")).status_code == 503
+    finally:
+        await client.call(0, pack("DEL", keys.results_key()))
 
 
 async def test_an_unknown_law(api: Documented) -> None:
