@@ -39,6 +39,13 @@ lint: setup ## formatting, types, imports, clippy
 	cargo fmt --manifest-path native/Cargo.toml --check
 	cargo clippy --quiet --manifest-path native/Cargo.toml --all-targets -- -D warnings
 
+bench: setup ## figures for this machine: hash, pipeline, votes a second (needs wrk)
+	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk (or your system's package)"; exit 1; }
+	cargo bench --quiet --manifest-path native/Cargo.toml
+	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only
+	$(BIN)/python -m tests.load.throughput --durability memory
+	$(BIN)/python -m tests.load.throughput --durability replicated
+
 format: setup ## apply the formatters
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

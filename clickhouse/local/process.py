@@ -31,7 +31,7 @@ class LocalClickHouse(LocalProcess):
         directory.mkdir(parents=True, exist_ok=True)
         self._port = port or free_ports(1)[0]
         self._start_timeout_s = start_timeout_s
-        argv = [sys.executable, "-m", "clickhouse.local", "--data", str(directory / "data")]
+        argv = [sys.executable, "-P", "-m", "clickhouse.local", "--data", str(directory / "data")]
         argv += ["--port", str(self._port)]
         if password_file is not None:
             argv += ["--password-file", str(password_file)]
