@@ -101,6 +101,7 @@ async def test_a_wrong_field_keeps_the_id_and_forgets_the_secrets(
     assert 'value="non" checked' in answer.text
     assert "9998887771" not in answer.text
     assert elector.code not in answer.text
+    assert not re.search(r'<input id="(nas|code)"[^>]* value=', answer.text)
 
 
 @pytest.mark.parametrize(
