@@ -252,7 +252,7 @@ async def test_a_client_that_hangs_up_in_the_middle_harms_nothing(
     await writer.drain()
     writer.close()
     assert (await api.vote(ballot(elector))).status_code == 202
-    assert "Traceback" not in edge.log
+    assert "a request failed" not in edge.log
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
