@@ -17,7 +17,7 @@ help: ## list the targets
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Scrutin needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=/path/to/python3."; exit 1; }
-	@command -v cargo >/dev/null || { echo "Scrutin needs Rust (cargo, 1.85 or newer) to build its extension."; exit 1; }
+	@command -v cargo >/dev/null || { echo "Scrutin needs Rust (cargo, 1.88 or newer) to build its extension."; exit 1; }
 	$(PYTHON) -m venv .tools
 	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 

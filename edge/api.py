@@ -141,11 +141,7 @@ class ReadApi:
     async def ready(self, request: Request) -> Response:
         """Answer 200 while votes can be taken, else 503 with what is missing."""
         backend = self._backend
-        missing = [
-            *(["stopping"] if self.stopping else []),
-            *([] if backend.roll_state == "loaded" else [f"the roll is {backend.roll_state}"]),
-            *([] if backend.redis_state == "writable" else [f"Redis is {backend.redis_state}"]),
-        ]
+        missing = [*(["stopping"] if self.stopping else []), *backend.missing()]
         if missing:
             return respond_problem(request, Problem(NOT_READY, detail="; ".join(missing)))
         return respond(json_reply(200, Ready()))

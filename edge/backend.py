@@ -7,23 +7,25 @@ results are answered from what it saw last.
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
 from typing import Literal
 
 from edge.metrics import EdgeMetrics
 from edge.settings import Settings
 from shards.client import ShardClient
 from shards.election import Election
-from shards.errors import ConfigurationError, RollMissing, ShardsError
+from shards.errors import ConfigurationError, RollIncomplete, RollMissing, ShardsError, Unavailable
 from shards.results import ResultsSnapshot, read_results
 from shards.roll import RollStore
 
 LOOK_PAUSE_S = 1.0
 RECONNECT_PAUSE_S = 0.25  # while there is no roll: a new edge should be ready at once
-ROLL_CHECK_LOOKS = 5  # the roll and the memory change rarely
+ROLL_CHECK_LOOKS = 5  # the roll changes rarely
 logger = logging.getLogger(__name__)
 
-RedisState = Literal["unreachable", "not_writable", "writable"]
-RollState = Literal["unknown", "missing", "loaded"]
+RedisState = Literal["unreachable", "not_writable", "partly_writable", "writable"]
+RollState = Literal["unknown", "missing", "incomplete", "loaded"]
+_WRITABLE = frozenset({"partly_writable", "writable"})
 
 
 class Backend:
@@ -52,7 +54,18 @@ class Backend:
     @property
     def ready(self) -> bool:
         """Whether votes can be taken."""
-        return self.roll is not None and self.redis_state == "writable"
+        return not self.missing()
+
+    def missing(self) -> list[str]:
+        """Say what keeps votes from being taken.
+
+        Part of the cluster is enough: the other shards' electors can vote, and as every edge sees
+        the same cluster, not being ready would turn everybody away.
+        """
+        return [
+            *([] if self.roll is not None else [f"the roll is {self.roll_state}"]),
+            *([] if self.redis_state in _WRITABLE else [f"Redis is {self.redis_state}"]),
+        ]
 
     async def watch(self) -> None:
         """Look again and again, until cancelled or refused."""
@@ -83,13 +96,32 @@ class Backend:
 
     async def _look_at_redis(self) -> None:
         if self.client is None:
-            self.client = await ShardClient.connect(self._options, self._metrics)
-        await self.client.ping()
-        self._redis_is("writable")
+            client = await ShardClient.connect(self._options, self._metrics)
+            try:
+                await client.check_servers()
+            except BaseException:
+                await client.aclose()
+                raise
+            self.client = client
+        troubles = await self.client.ping()
+        self._redis_is("partly_writable" if troubles else "writable", "; ".join(troubles))
+        await self._tolerate(self._look_at_memory(self.client))
         if self.roll is None or self._looks % ROLL_CHECK_LOOKS == 0:
-            await self._look_at_roll(self.client)
-            self._metrics.memory_read(await self.client.node_memory())
-        self.results = await read_results(self.client) or self.results
+            await self._tolerate(self._look_at_roll(self.client))
+        await self._tolerate(self._look_at_results(self.client))
+
+    async def _tolerate(self, look: Coroutine[None, None, None]) -> None:
+        """Keep what was seen before when a look fails for what passes."""
+        try:
+            await look
+        except Unavailable as error:
+            logger.debug("not seen this time: %s", error)
+
+    async def _look_at_memory(self, client: ShardClient) -> None:
+        self._metrics.memory_read(await client.node_memory())
+
+    async def _look_at_results(self, client: ShardClient) -> None:
+        self.results = await read_results(client) or self.results
         if self.results is not None and self._election.results == "live":
             self._metrics.tallied(self.results.tallies)
 
@@ -98,6 +130,9 @@ class Backend:
             roll = await RollStore.open(
                 client, scheme=self._scheme, key_fingerprint=self._key_fingerprint
             )
+        except RollIncomplete as error:  # the shards that have it go on
+            self._roll_is("incomplete", str(error))
+            return
         except RollMissing as error:
             self.roll = None
             self._roll_is("missing", str(error))

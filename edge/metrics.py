@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from shards.results import LawTally
 from shards.roll import Cast, CastStatus
+from shards.servers import NodeMemory
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 LATENCY_BUCKETS_S = (
@@ -101,11 +102,11 @@ class EdgeMetrics:
             self.votes_by_law.labels(law_id=tally.law_id, choice="oui").set(tally.oui_count)
             self.votes_by_law.labels(law_id=tally.law_id, choice="non").set(tally.non_count)
 
-    def memory_read(self, used_bytes: dict[str, int]) -> None:
+    def memory_read(self, memory: dict[str, NodeMemory]) -> None:
         """Publish the memory of every primary; nodes that left are dropped."""
         self.redis_memory.clear()
-        for node, size_bytes in used_bytes.items():
-            self.redis_memory.labels(node=node).set(size_bytes)
+        for address, node in memory.items():
+            self.redis_memory.labels(node=address).set(node.used_bytes)
 
     def exposition(self) -> bytes:
         """Return everything in the text format."""

@@ -32,6 +32,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_timeout_s: Annotated[
         float, Meta(gt=0, le=60, description="bound on one call to Redis, retries included")
     ] = 2.0
+    memory_high_water: Annotated[
+        float,
+        Meta(
+            gt=0, le=1, description="share of a primary's memory limit above which it gets no votes"
+        ),
+    ] = 0.9
     clickhouse_url: Annotated[
         str, Meta(description="ClickHouse's HTTP interface; the database is `scrutin`")
     ] = "http://127.0.0.1:8123"
@@ -131,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 timeout_ms=self.durability_timeout_ms,
             ),
             timeout_s=self.redis_timeout_s,
+            memory_high_water=self.memory_high_water,
             waiting_max=self.in_flight_max + 1024,  # the service's own calls besides the votes
         )
 

@@ -16,6 +16,7 @@ from shards.connection import ConnectionLost, Reply
 from shards.errors import NotConfirmed, Overloaded, RollMissing, ShardsError, Unavailable
 from shards.lane import ClientObserver, Lane, NotSent
 from shards.options import RedisOptions
+from shards.servers import NodeMemory, check_settings, read_memory
 from shards.topology import Address, Topology, endpoint_of
 from shards.verdicts import Action, Verdict, judge
 
@@ -109,23 +110,48 @@ class ShardClient:
             if route:
                 self._lane(route.primary).replicas = route.replicas
 
-    async def node_memory(self) -> dict[str, int]:
-        """Return `used_memory` in bytes of every primary, by "host:port"."""
-        infos = await self._topology.primaries_info("memory")
-        return {str(address): int(str(info["used_memory"])) for address, info in infos.items()}
+    async def node_memory(self) -> dict[str, NodeMemory]:
+        """Look at every primary's memory, by "host:port"; raises `Unavailable`.
 
-    async def ping(self) -> None:
-        """Write a little to every primary, durably; raises `Unavailable` if one refuses.
+        What is over the high-water mark is full, for `is_full`, until the next look.
+        """
+        memory = await read_memory(self._topology)
+        for address, node in memory.items():
+            self._lane(address).full = node.over(self._options.memory_high_water)
+        return {str(address): node for address, node in memory.items()}
 
-        A lease that nobody reads is written once a primary.
+    def is_full(self, shard: int) -> bool:
+        """Say whether the shard's primary was over the memory high-water mark at the last look."""
+        lane = self._routes[shard]
+        return lane is not None and lane.full
+
+    async def check_servers(self) -> None:
+        """Make sure that the servers are set to keep everything.
+
+        Raises `ConfigurationError` that names each server and setting, `Unavailable`.
+        """
+        await check_settings(self._topology, self._options.durability)
+
+    async def ping(self) -> list[str]:
+        """Write a little to every primary, durably; return the troubles of those that refuse.
+
+        Raises `Unavailable` when all of them refuse. A shard that no primary serves is a trouble.
         """
         shards = {lane: shard for shard, lane in enumerate(self._routes)}
-        if None in shards:
-            raise Unavailable("part of the cluster has no primary")
-        await self.call_all(
-            (shard, pack("SET", keys.tag(shard) + b":ping", "", "PX", 1000))
-            for shard in shards.values()
+        answers = await asyncio.gather(
+            *(
+                self.call(shard, pack("SET", keys.tag(shard) + b":ping", "", "PX", 1000))
+                for shard in shards.values()
+            ),
+            return_exceptions=True,
         )
+        troubles = [answer for answer in answers if isinstance(answer, BaseException)]
+        for trouble in troubles:
+            if not isinstance(trouble, Unavailable):
+                raise trouble
+        if len(troubles) == len(answers):
+            raise Unavailable("; ".join(str(trouble) for trouble in troubles))
+        return [str(trouble) for trouble in troubles]
 
     def _lane(self, address: Address) -> Lane:
         lane = self._lanes.get(address)

@@ -8,7 +8,8 @@ ShardsError
 └── Unavailable             passing: the same call may succeed later
     ├── NotConfirmed        it may have been recorded, but durability was not confirmed
     ├── Overloaded          too many calls wait already; this one was not sent
-    └── RollMissing         the roll is not (wholly) loaded
+    └── RollMissing         the roll is not loaded
+        └── RollIncomplete  part of its shards have it
 """
 
 
@@ -45,4 +46,8 @@ class Overloaded(Unavailable):
 
 
 class RollMissing(Unavailable):
-    """The roll is not loaded, or not wholly."""
+    """The roll is not loaded."""
+
+
+class RollIncomplete(RollMissing):
+    """Some shards hold the roll and others do not: a load that is not done, or a loss."""

@@ -58,6 +58,7 @@ class Lane:
     ) -> None:
         self.address = address
         self.replicas = 0  # as the cluster lists them; kept up to date by the client
+        self.full = False  # over the memory high-water mark; likewise
         self._endpoint = endpoint
         self._durability = durability
         self._timeout_s = timeout_s

@@ -24,16 +24,20 @@ class RedisOptions(msgspec.Struct, frozen=True):
 
     `url` may be `redis://` or `rediss://` (TLS) with user, password and redis-py's query options;
     any node of the cluster will do. `timeout_s` bounds one call, retries included;
-    `waiting_max` bounds the calls that wait for an answer.
+    `waiting_max` bounds the calls that wait for an answer. A primary that has used more than
+    `memory_high_water` of its memory limit gets no new ballots.
     """
 
     url: str
     durability: Durability = Durability()
     timeout_s: float = 2.0
     waiting_max: int = 20_000
+    memory_high_water: float = 0.9
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0:
             raise ValueError("timeout_s must be positive")
+        if not 0 < self.memory_high_water <= 1:
+            raise ValueError("memory_high_water must be above 0 and at most 1")
         if self.durability.timeout_ms / 1000 > self.timeout_s:
             raise ValueError("the durability timeout must not exceed timeout_s")

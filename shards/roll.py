@@ -8,7 +8,7 @@ import msgspec
 from shards import keys
 from shards.client import ShardClient
 from shards.command import fcall, pack
-from shards.errors import RollMissing, SchemeMismatch
+from shards.errors import Overloaded, RollIncomplete, RollMissing, SchemeMismatch
 
 CastStatus = Literal["accepted", "duplicate", "invalid", "closed", "conflict"]
 
@@ -76,6 +76,8 @@ class RollStore:
         Safe to repeat with the same request id. Raises `Unavailable` and its kinds.
         """
         shard = keys.shard_of(ballot_hash)
+        if self._client.is_full(shard):
+            raise Overloaded("Redis is nearly full: no new ballots are taken")
         field = keys.field_of(ballot_hash)
         command = fcall(
             "cast",
@@ -105,7 +107,7 @@ async def read_roll_info(client: ShardClient) -> RollInfo:
     if missing == keys.SHARDS:
         raise RollMissing("no roll is loaded; run `scrutin roll load`")
     if missing:
-        raise RollMissing(f"the roll is not complete: {missing} of {keys.SHARDS} shards missing")
+        raise RollIncomplete(f"the roll is not complete: {missing} of {keys.SHARDS} shards missing")
     if len({roll_id for roll_id, _ in ready}) > 1:
-        raise RollMissing("the shards do not agree on the roll")
+        raise RollIncomplete("the shards do not agree on the roll")
     return msgspec.json.decode(ready[0][1], type=RollInfo)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.connection import RedisSSLContext, SSLConnection, parse_url
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import NoPermissionError, RedisClusterException, RedisError
 
 from shards import keys
 from shards.command import pack
@@ -119,5 +119,24 @@ class Topology:
             raise Unavailable(f"a primary does not answer: {error}") from error
         return {
             Address(node.host, int(node.port)): answer
+            for node, answer in zip(nodes, answers, strict=True)
+        }
+
+    async def settings(self, names: list[str]) -> dict[Address, dict[str, str]]:
+        """Return configuration settings of every node that is up, replicas too.
+
+        Raises `Unavailable`, and `ConfigurationError` when our user may not read them.
+        """
+        nodes = self._cluster.get_nodes()
+        try:
+            answers = await asyncio.gather(
+                *(self._cluster.config_get(*names, target_nodes=node) for node in nodes)
+            )
+        except NoPermissionError as error:
+            raise ConfigurationError(f"the Redis user needs CONFIG|GET: {error}") from error
+        except (RedisError, OSError) as error:
+            raise Unavailable(f"a node does not answer: {error}") from error
+        return {
+            Address(node.host, int(node.port)): {str(key): str(answer[key]) for key in answer}
             for node, answer in zip(nodes, answers, strict=True)
         }

@@ -14,7 +14,7 @@ from edge.errors import EdgeError
 from edge.settings import Settings
 from shards.client import ShardClient
 from shards.election import load_election
-from shards.errors import ShardsError
+from shards.errors import ShardsError, Unavailable
 from shards.roll import RollStore
 
 
@@ -79,8 +79,13 @@ def _election(settings: Settings) -> Finding:
 async def _redis(settings: Settings) -> Finding:
     async def look() -> str:
         async with _Connected(settings) as client:
-            await client.ping()
-            return f"{len(await client.node_memory())} primaries, writable ({settings.durability})"
+            await client.check_servers()
+            if troubles := await client.ping():
+                raise Unavailable("; ".join(troubles))
+            memory = await client.node_memory()
+            unlimited = sum(node.max_bytes == 0 for node in memory.values())
+            warning = f"; {unlimited} have no maxmemory: they never seem full" if unlimited else ""
+            return f"{len(memory)} primaries, writable ({settings.durability}){warning}"
 
     return await _try("Redis", look, "start the cluster, or set SCRUTIN_REDIS_URL")
 

@@ -14,7 +14,7 @@ from hashgen import ballot_hash
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.errors import NotConfirmed, Overloaded, Unavailable
+from shards.errors import ConfigurationError, NotConfirmed, Overloaded, Unavailable
 from shards.localcluster import LocalCluster, LocalNode
 from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
@@ -222,3 +222,34 @@ async def test_a_cluster_started_again_has_its_data(
     batch = await Outbox(client, owner="test").read(10_000)
     assert {event.vote_hash for event in batch.events} == set(ballots)
     assert await store.cast(ballots[0], LAW, "oui", b"b" * 16) == Cast("duplicate", 1)
+
+
+async def test_a_nearly_full_server_gets_no_new_ballots(
+    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballot = ballot_hash(*roll.electors[0])
+    async with (await primary_of(cluster, ballot[0])).client() as redis:
+        used_bytes = int((await redis.info("memory"))["used_memory"])
+        await redis.config_set("maxmemory", used_bytes)
+        await client.node_memory()
+        with pytest.raises(Overloaded, match="nearly full"):
+            await store.cast(ballot, LAW, "oui", b"a" * 16)
+        others = [h for h in (ballot_hash(*e) for e in roll.electors) if not client.is_full(h[0])]
+        assert await store.cast(others[0], LAW, "oui", b"a" * 16) == Cast("accepted")
+        await redis.config_set("maxmemory", 2 * used_bytes)
+        await client.node_memory()
+        assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("maxmemory-policy", "allkeys-lru"), ("appendfsync", "everysec"), ("appendonly", "no")],
+)
+async def test_a_server_that_may_forget_is_refused(
+    cluster: LocalCluster, client: ShardClient, name: str, value: str
+) -> None:
+    await client.check_servers()
+    async with cluster.nodes[4].client() as redis:
+        await redis.config_set(name, value)
+    with pytest.raises(ConfigurationError, match=f"{cluster.nodes[4].port} has {name} {value}"):
+        await client.check_servers()
