@@ -12,6 +12,7 @@ from hashgen.errors import DatabaseError
 
 MANIFEST_FILE = "manifest.json"
 SHARD_FILES = "hash_database-*"
+UNFINISHED_SUFFIX = ".partial"
 
 Format = Literal["json", "binary"]
 
@@ -78,6 +79,8 @@ class HashDatabase:
     @classmethod
     def open(cls, directory: Path) -> "HashDatabase":
         """Read the manifest and check it against itself. Raises DatabaseError."""
+        if directory.name.endswith(UNFINISHED_SUFFIX):  # it may have all but its name
+            raise DatabaseError(f"{directory} is what a killed run left: run it again")
         path = directory / MANIFEST_FILE
         try:
             manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)

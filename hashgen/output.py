@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hashgen.database import MANIFEST_FILE
+from hashgen.database import MANIFEST_FILE, UNFINISHED_SUFFIX
 from hashgen.errors import UsageError
 
 
@@ -37,7 +37,7 @@ def appearing_directory(directory: Path) -> Iterator[Path]:
     What an earlier, killed run left of it is removed first. Raises UsageError if another run is
     writing it at this moment, and OSError.
     """
-    partial = directory.with_name(f".{directory.name}.partial")
+    partial = directory.with_name(f".{directory.name}{UNFINISHED_SUFFIX}")
     partial.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -269,3 +269,12 @@ def test_the_command_says_what_it_found(sound: Path, tmp_path: Path) -> None:
     assert str(first_file(directory, HashDatabase.open(directory).manifest)) in result.stderr
 
     assert hashgen("verify", tmp_path / "nowhere").returncode == 1
+
+
+def test_what_a_killed_run_left_is_no_database(tmp_path: Path) -> None:
+    csv_file = tmp_path / "electors.csv"
+    csv_file.write_text("nas,code,law_id\n012345678,ABCD2345,L1\n")
+    generate(csv_file, tmp_path / "roll", BallotHasher(), Options())
+    unfinished = (tmp_path / "roll").rename(tmp_path / ".roll.partial")
+    with pytest.raises(DatabaseError, match="killed run left"):
+        HashDatabase.open(unfinished)
