@@ -46,7 +46,7 @@ def load(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each
         total = database.manifest.total
         with _progress() as progress:
             checking = progress.add_task("checking", total=total)
-            database.check(lambda count: progress.advance(checking, count))
+            database.check(lambda checked: progress.update(checking, completed=checked))
             loading = progress.add_task("loading", total=total)
             client = await ShardClient.connect(settings.redis_options())
             try:
