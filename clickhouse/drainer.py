@@ -95,8 +95,10 @@ class Drainer:
         if batch.events:
             self._pending = batch
             await self._store(batch)
-            await self._outbox.trim(batch)
+            refused = await self._outbox.trim(batch)
             self._pending = None
+            if refused:  # who took the lease reads them again; the tables collapse them
+                log.info("Another drainer took over %d shards of a stored batch", len(refused))
         self._publisher.drained(len(batch.events), batch.complete_until_ms)
         await self._publisher.publish_if_due()
         return len(batch.events)
@@ -139,9 +141,22 @@ class Drainer:
 
     async def _store(self, batch: OutboxBatch) -> None:
         started_s = time.perf_counter()
-        await self._sink.store(batch)
+        keeping = asyncio.create_task(self._keep_leases(batch))
+        try:
+            await self._sink.store(batch)
+        finally:
+            keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeping
         if self._observer:
             self._observer.inserted(len(batch.events), time.perf_counter() - started_s)
+
+    async def _keep_leases(self, batch: OutboxBatch) -> None:
+        """Two drainers slower than their leases would take every batch from each other."""
+        while True:
+            await asyncio.sleep(self._outbox.lease_ms / 3000)
+            with contextlib.suppress(Unavailable):  # the trim will tell whether it was lost
+                await self._outbox.renew(batch)
 
     async def _observe_depth(self) -> None:
         if self._observer and time.monotonic() >= self._depth_due_s:

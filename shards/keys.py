@@ -59,6 +59,11 @@ def lease_key(shard: int) -> bytes:
     return b"{%02x}:lease" % shard
 
 
+def token_key(shard: int) -> bytes:
+    """Return the key of the token of the latest lease on a shard's outbox."""
+    return b"{%02x}:token" % shard
+
+
 def meta_key(shard: int) -> bytes:
     """Return the key of a shard's roll id, scheme, counts and law windows."""
     return b"{%02x}:meta" % shard

@@ -34,13 +34,15 @@ class OutboxBatch(msgspec.Struct, frozen=True):
 
     `trims`: the last event id of each shard in the batch. `token` names exactly this batch.
     `complete_until_ms`: every event decided before this server time is in this batch or was
-    trimmed before it; None when rows were left for the next batch.
+    trimmed before it; None when rows were left for the next batch. `leases`: the token of the
+    lease under which each shard was read.
     """
 
     events: list[OutboxEvent]
     trims: dict[int, EventId]
     token: str
     complete_until_ms: int | None
+    leases: dict[int, int] = {}
 
 
 class OutboxDepth(NamedTuple):
@@ -55,19 +57,21 @@ class _Fence(NamedTuple):
     now_ms: int
     length: int
     last_id: bytes  # empty: nothing to read, or another drainer's turn
+    lease: int
 
 
 class Outbox:
     """Reads and trims the outbox streams under a lease a shard.
 
-    The lease only spares work: two drainers on one shard store the same rows twice, which the
-    tables collapse, and trim what is stored.
+    The lease spares work: two drainers on one shard store the same rows twice, which the tables
+    collapse. Its token keeps a drainer that was away from trimming what it read before others
+    took over.
     """
 
     def __init__(self, client: ShardClient, *, owner: str, lease_ms: int = 3000) -> None:
+        self.lease_ms = lease_ms
         self._client = client
         self._owner = owner
-        self._lease_ms = lease_ms
 
     async def read(self, rows_max: int) -> OutboxBatch:
         """Fence all shards, then read what lies before the fences, about `rows_max` rows.
@@ -90,14 +94,44 @@ class Outbox:
             name.update(b"%02x %b %b\n" % (shard, entries[0][0], entries[-1][0]))
             events += [_event(shard, entry) for entry in entries]
             trims[shard] = _event_id(entries[-1][0])
-        return OutboxBatch(events, trims, name.hexdigest(), _complete_until(fences, trims))
+        leases = {shard: readable[shard].lease for shard in trims}
+        return OutboxBatch(events, trims, name.hexdigest(), _complete_until(fences, trims), leases)
 
-    async def trim(self, batch: OutboxBatch) -> None:
-        """Drop a stored batch from the outbox; safe to repeat; raises `Unavailable`."""
+    async def renew(self, batch: OutboxBatch) -> None:
+        """Keep the batch's leases while it is being stored; raises `Unavailable`."""
         await self._client.call_all(
-            (shard, pack("XTRIM", keys.outbox_key(shard), "MINID", f"{ms}-{seq + 1}"))
+            (
+                shard,
+                fcall(
+                    "renew",
+                    (keys.lease_key(shard), keys.token_key(shard)),
+                    self._owner,
+                    token,
+                    self.lease_ms,
+                ),
+            )
+            for shard, token in batch.leases.items()
+        )
+
+    async def trim(self, batch: OutboxBatch) -> list[int]:
+        """Drop a stored batch from the outbox; safe to repeat; raises `Unavailable`.
+
+        Returns the shards that refused, because another drainer took a lease since the batch was
+        read: theirs to trim, and nothing is lost, only stored again.
+        """
+        dropped = await self._client.call_all(
+            (
+                shard,
+                fcall(
+                    "trim",
+                    (keys.outbox_key(shard), keys.token_key(shard)),
+                    batch.leases[shard],
+                    f"{ms}-{seq + 1}",
+                ),
+            )
             for shard, (ms, seq) in batch.trims.items()
         )
+        return [shard for shard, count in zip(batch.trims, dropped, strict=True) if count < 0]
 
     async def release(self) -> None:
         """Give the leases back, so that another drainer need not wait for them to expire."""
@@ -126,9 +160,9 @@ class Outbox:
         replies = await self._client.call_each(
             lambda shard: fcall(
                 "fence",
-                (keys.outbox_key(shard), keys.lease_key(shard)),
+                (keys.outbox_key(shard), keys.lease_key(shard), keys.token_key(shard)),
                 self._owner,
-                self._lease_ms,
+                self.lease_ms,
             )
         )
         return [_Fence(*reply) for reply in replies]

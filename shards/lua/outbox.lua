@@ -11,21 +11,56 @@ end
 -- Renewing is a write behind all the entries it reports: once the caller's durability wait
 -- confirms it, none of them can be undone by a failover. That makes it the drain's fence.
 --
+-- Every lease taken has a token, higher than all before it; renewing keeps it. Tokens begin at the
+-- server's clock, so that those of a shard that was lost and rebuilt do not come again.
+--
 -- KEYS  1 {xx}:out     stream
 --       2 {xx}:lease   string: the owner's name, expires
+--       3 {xx}:token   string: the token of the latest lease
 -- ARGV  1 owner
 --       2 lease in ms
 -- Returns  server time in ms, entries in the outbox, the id of the last entry or '' when the
---          outbox is empty or another owner holds the lease
+--          outbox is empty or another owner holds the lease, the lease's token or 0
 local function fence(keys, args)
   local now_ms = now_in_ms()
   local length = redis.call('XLEN', keys[1])
-  if length == 0 then return { now_ms, 0, '' } end
+  if length == 0 then return { now_ms, 0, '', 0 } end
   local owner = redis.call('GET', keys[2])
-  if owner and owner ~= args[1] then return { now_ms, length, '' } end
+  if owner and owner ~= args[1] then return { now_ms, length, '', 0 } end
+  local token = tonumber(redis.call('GET', keys[3]) or 0)
+  if not owner then
+    token = math.max(token + 1, now_ms * 1000)
+    redis.call('SET', keys[3], string.format('%.0f', token))
+  end
   redis.call('SET', keys[2], args[1], 'PX', args[2])
   local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)
-  return { now_ms, length, last[1][1] }
+  return { now_ms, length, last[1][1], token }
+end
+
+-- Keeps a lease from expiring while its batch is being stored.
+-- KEYS  1 {xx}:lease
+--       2 {xx}:token
+-- ARGV  1 owner
+--       2 token
+--       3 lease in ms
+-- Returns 1, or 0 when somebody else took a lease since.
+local function renew(keys, args)
+  if redis.call('GET', keys[2]) ~= args[2] then return 0 end
+  redis.call('SET', keys[1], args[1], 'PX', args[3])
+  return 1
+end
+
+-- Drops the entries of a stored batch, unless somebody else took a lease since it was read: then
+-- the batch, or the shard, may not be what it was. A lease that only expired still trims, or
+-- slow inserts would never come to an end.
+-- KEYS  1 {xx}:out
+--       2 {xx}:token
+-- ARGV  1 token
+--       2 id of the first entry to keep
+-- Returns  entries dropped, or -1 when refused
+local function trim(keys, args)
+  if redis.call('GET', keys[2]) ~= args[1] then return -1 end
+  return redis.call('XTRIM', keys[1], 'MINID', args[2])
 end
 
 -- Gives the lease back, if it is still ours.
@@ -47,6 +82,8 @@ local function depth(keys)
 end
 
 redis.register_function('scrutin_fence', fence)
+redis.register_function('scrutin_renew', renew)
+redis.register_function('scrutin_trim', trim)
 redis.register_function('scrutin_release', release)
 redis.register_function{
   function_name = 'scrutin_depth', callback = depth, flags = { 'no-writes' }

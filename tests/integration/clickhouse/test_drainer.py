@@ -249,6 +249,47 @@ async def test_several_drainers_at_once(
     await assert_agrees(client, events)
 
 
+async def test_inserts_slower_than_the_lease_come_to_an_end(
+    redis: ShardClient,
+    client: AsyncClient,
+    clickhouse_server: LocalClickHouse,
+    events: list[OutboxEvent],
+) -> None:
+    """A second drainer waits meanwhile and does not take the batch away."""
+    port = int(clickhouse_server.url.rsplit(":", 1)[1])
+    await append(redis, events)
+    async with FaultProxy(port).running() as proxy:
+        slow = await connect(proxy.url, timeout_s=2)
+        outbox = Outbox(redis, owner="slow", lease_ms=150)
+        proxy.swallowing = True
+        task = asyncio.create_task(Drainer(outbox, redis, slow, DrainOptions()).run_once())
+        await proxy.swallowed_more_than(0)
+        other = Outbox(redis, owner="other", lease_ms=150)
+        while not task.done():
+            assert (await other.read(10_000)).events == []
+        with pytest.raises(ClickHouseUnavailable):
+            await task
+        await slow.close()
+
+
+async def test_a_batch_that_another_drainer_took_over_is_stored_once(
+    redis: ShardClient, client: AsyncClient, events: list[OutboxEvent]
+) -> None:
+    await append(redis, events)
+    stalled = Outbox(redis, owner="stalled", lease_ms=1)
+    one = Drainer(stalled, redis, client, DrainOptions())
+    batch = await stalled.read(10_000)
+    other = Outbox(redis, owner="other")
+    while len((await other.read(10_000)).events) < len(events):
+        pass
+    one._pending = batch  # what a drainer holds that was stopped between reading and storing
+    assert await one.run_once() == len(events)
+    assert await waiting(redis) == len(events)
+    assert await Drainer(other, redis, client, DrainOptions()).run_once() == len(events)
+    assert await waiting(redis) == 0
+    await assert_agrees(client, events)
+
+
 async def test_clickhouse_killed_and_restarted(
     redis: ShardClient, tmp_path: Path, events: list[OutboxEvent]
 ) -> None:

@@ -3,10 +3,13 @@
 import os
 
 from hashgen import ballot_hash
+from shards import keys
 from shards.client import ShardClient
+from shards.command import pack
+from shards.localcluster import LocalCluster
 from shards.outbox import Outbox, OutboxBatch
 from shards.roll import RollStore
-from tests.support.rolls import LAW, Roll
+from tests.support.rolls import LAW, Roll, empty, load, open_election
 
 
 async def vote(store: RollStore, roll: Roll, first: int, count: int) -> set[bytes]:
@@ -90,3 +93,92 @@ async def test_depth_tells_how_much_waits_and_since_when(
         assert 0 <= group.oldest_age_s < 60
     await outbox.trim(await outbox.read(10_000))
     assert sum(group.events for group in await outbox.depth()) == 0
+
+
+async def taken_over(ballots: set[bytes], outbox: Outbox) -> OutboxBatch:
+    """Read until every lease before has expired and all ballots come."""
+    while True:
+        batch = await outbox.read(10_000)
+        if hashes(batch) == ballots:
+            return batch
+
+
+async def test_a_drainer_that_was_away_trims_nothing_that_others_took_over(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = await vote(store, roll, 0, 50)
+    stalled, next_one = Outbox(client, owner="a", lease_ms=1), Outbox(client, owner="b")
+    batch = await taken_over(ballots, stalled)
+    theirs = await taken_over(ballots, next_one)
+    assert sorted(await stalled.trim(batch)) == sorted(batch.trims)
+    assert hashes(await next_one.read(10_000)) == ballots
+    assert await next_one.trim(theirs) == []
+    assert (await next_one.read(10_000)).events == []
+
+
+async def test_a_restarted_drainer_of_the_same_name_has_other_leases(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = await vote(store, roll, 0, 20)
+    before = await taken_over(ballots, Outbox(client, owner="a", lease_ms=1))
+    after = await taken_over(ballots, Outbox(client, owner="a", lease_ms=1))
+    assert all(after.leases[shard] > token for shard, token in before.leases.items())
+    assert sorted(await Outbox(client, owner="a").trim(before)) == sorted(before.trims)
+
+
+async def test_an_expired_lease_that_nobody_took_still_trims(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    await vote(store, roll, 0, 20)
+    outbox = Outbox(client, owner="a", lease_ms=1)
+    batch = await outbox.read(10_000)
+    while await client.call(*lease_of(batch)):
+        pass
+    assert await outbox.trim(batch) == []
+    assert (await outbox.read(10_000)).events == []
+
+
+async def test_a_renewed_lease_outlives_its_time(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    await vote(store, roll, 0, 20)
+    batch = await Outbox(client, owner="a", lease_ms=500).read(10_000)
+    await Outbox(client, owner="a", lease_ms=60_000).renew(batch)
+    shard = next(iter(batch.leases))
+    assert await client.call(shard, pack("PTTL", keys.lease_key(shard))) > 500
+    other = await Outbox(client, owner="b").read(10_000)
+    assert other.events == []
+
+
+async def test_a_lost_lease_is_not_renewed(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = await vote(store, roll, 0, 20)
+    stalled = Outbox(client, owner="a", lease_ms=1)
+    batch = await taken_over(ballots, stalled)
+    await taken_over(ballots, Outbox(client, owner="b"))
+    await stalled.renew(batch)
+    shard = next(iter(batch.leases))
+    assert await client.call(*lease_of(batch)) == b"b", shard
+
+
+async def test_a_stalled_drainer_trims_nothing_of_a_shard_that_was_rebuilt(
+    store: RollStore, client: ShardClient, roll: Roll, cluster: LocalCluster
+) -> None:
+    await vote(store, roll, 0, 20)
+    stalled = Outbox(client, owner="a")
+    batch = await stalled.read(10_000)
+    await empty(cluster)
+    await load(client, roll, open_election(LAW))
+    ballots = await vote(store, roll, 0, 20)
+    assert sorted(await stalled.trim(batch)) == sorted(batch.trims)  # not leased to anybody yet
+    again = await Outbox(client, owner="b").read(10_000)
+    assert hashes(again) == ballots
+    assert sorted(await stalled.trim(batch)) == sorted(batch.trims)
+    assert not set(batch.leases.items()) & set(again.leases.items())
+
+
+def lease_of(batch: OutboxBatch) -> tuple[int, bytes]:
+    """Return the call that reads who holds the batch's first shard."""
+    shard = next(iter(batch.leases))
+    return shard, pack("GET", keys.lease_key(shard))
