@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format bench clean chaos
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ format: setup ## apply the formatters
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cargo fmt --manifest-path native/Cargo.toml
+
+chaos: setup ## faults against the whole system: make chaos SEED=1 RUNS=5 SCENARIO=primary_killed
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --runs $(or $(RUNS),1) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 clean: ## remove what setup and the builds made
 	rm -rf .venv .tools target dist hashgen/*.so

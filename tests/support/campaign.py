@@ -106,39 +106,65 @@ async def _send_one(http: aiohttp.ClientSession, url: str, attempt: Attempt) -> 
     raise AssertionError("an attempt was never answered")
 
 
+class AuditRow(NamedTuple):
+    """One row of `vote_audit`."""
+
+    vote_hash: str
+    vote: str
+    status: str
+    request_id: str
+    attempt: int
+
+
 class Stored(NamedTuple):
     """What ClickHouse and the results endpoint hold, as read by `read_stored`."""
 
     ballots: list[tuple[str, str, str]]  # hash, vote, request id
-    audit: list[tuple[str, str, str, str]]  # hash, vote, status, request id
+    audit: list[AuditRow]
     duplicates: dict[str, int]  # hash: attempt count
     results: tuple[int, int]  # oui, non
 
 
-async def read_stored(clickhouse_url: str, edge_url: str, law_id: str) -> Stored:
-    """Read the tables (rows stored twice collapsed, as every view does) and the results."""
+async def read_tables(
+    clickhouse_url: str, hashes: Sequence[str] = (), results: tuple[int, int] = (0, 0)
+) -> Stored:
+    """Read the tables (rows stored twice collapsed, as every view does), of these hashes if any."""
+    only = " WHERE vote_hash IN ({})".format(", ".join(f"'{h}'" for h in hashes)) if hashes else ""
 
     async with aiohttp.ClientSession() as http:
 
         async def rows(sql: str) -> list[list[str]]:
-            query = f"{sql} FORMAT JSONCompactStrings"
+            query = f"{sql}{only} FORMAT JSONCompactStrings"
             async with http.post(clickhouse_url, data=query) as response:
                 said = await response.json(content_type=None)
                 return list(said["data"])
 
-        async with http.get(f"{edge_url}/api/v1/results/{law_id}") as response:
-            result = await response.json()
         ballots = await rows("SELECT vote_hash, vote, request_id FROM scrutin.ballots FINAL")
         audit = await rows(
-            "SELECT vote_hash, vote, status, request_id FROM scrutin.vote_audit FINAL"
+            "SELECT vote_hash, vote, status, request_id, attempt FROM scrutin.vote_audit FINAL"
         )
         duplicates = await rows("SELECT vote_hash, attempt_count FROM scrutin.duplicate_attempts")
         return Stored(
             [(row[0], row[1], row[2]) for row in ballots],
-            [(row[0], row[1], row[2], row[3]) for row in audit],
+            [AuditRow(row[0], row[1], row[2], row[3], int(row[4])) for row in audit],
             {row[0]: int(row[1]) for row in duplicates},
-            (int(result["oui_count"]), int(result["non_count"])),
+            results,
         )
+
+
+async def read_results(edge_url: str, law_id: str) -> tuple[int, int]:
+    """Read oui and non from the results endpoint."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{edge_url}/api/v1/results/{law_id}") as response,
+    ):
+        result = await response.json()
+    return int(result["oui_count"]), int(result["non_count"])
+
+
+async def read_stored(clickhouse_url: str, edge_url: str, law_id: str) -> Stored:
+    """Read the whole tables and the results."""
+    return await read_tables(clickhouse_url, results=await read_results(edge_url, law_id))
 
 
 async def wait_counted(url: str, law_id: str, ballots: int, timeout_s: float = 60) -> None:
@@ -153,53 +179,101 @@ async def wait_counted(url: str, law_id: str, ballots: int, timeout_s: float = 6
             await asyncio.sleep(RETRY_PAUSE_S)
 
 
-def differences(log: Sequence[Answer], stored: Stored) -> list[str]:
+def differences(
+    log: Sequence[Answer], stored: Stored, unanswered: Sequence[Attempt] = ()
+) -> list[str]:
     """Compare the client's log with the stores; empty when they agree to the last vote.
+
+    `unanswered` were sent but never answered: each may or may not have been decided, once at
+    most, and whatever it was decided as must fit with the answers that others got.
 
     An attempt that had to be repeated may stand in the audit more than once when it was refused
     as invalid (nothing is kept of a stranger), never when it was accepted or a duplicate.
     """
-    found: list[str] = []
-    by_hash: dict[str, list[Answer]] = defaultdict(list)
+    hashes = {answer.attempt.vote_hash for answer in log} | {a.vote_hash for a in unanswered}
+    answers: dict[str, list[Answer]] = {vote_hash: [] for vote_hash in hashes}
     for answer in log:
-        by_hash[answer.attempt.vote_hash].append(answer)
+        answers[answer.attempt.vote_hash].append(answer)
+    silent: dict[str, list[Attempt]] = {vote_hash: [] for vote_hash in hashes}
+    for attempt in unanswered:
+        silent[attempt.vote_hash].append(attempt)
+    ballots: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for ballot in stored.ballots:
+        ballots[ballot[0]].append(ballot)
+    audit: dict[str, list[AuditRow]] = defaultdict(list)
+    for row in stored.audit:
+        audit[row.vote_hash].append(row)
 
-    accepted: dict[str, Attempt] = {}
-    for vote_hash, answers in by_hash.items():
-        kinds = Counter(answer.status for answer in answers)
-        if kinds["invalid"] and len(kinds) > 1:
-            found.append(f"{vote_hash[:8]}: answered invalid and otherwise")
-        if not kinds["invalid"] and kinds["accepted"] != 1:
-            found.append(f"{vote_hash[:8]}: {kinds['accepted']} attempts answered accepted")
-        counts = sorted(a.attempt_count for a in answers if a.status == "duplicate")
-        if counts != list(range(1, len(counts) + 1)):
-            found.append(f"{vote_hash[:8]}: duplicates counted {counts}")
-        accepted.update((vote_hash, a.attempt) for a in answers if a.status == "accepted")
-
-    expected_ballots = sorted((h, a.vote, a.request_id) for h, a in accepted.items())
-    found += _compare("ballots", expected_ballots, sorted(stored.ballots))
-
-    expected_audit = sorted(
-        (a.attempt.vote_hash, a.attempt.vote, a.status, a.attempt.request_id) for a in log
-    )
-    once = sorted({row for row in stored.audit if row[2] == "invalid"})
-    once += [row for row in stored.audit if row[2] != "invalid"]
-    found += _compare("vote_audit", expected_audit, sorted(once))
-
-    expected_duplicates = sorted(
-        (h, n)
-        for h, answers in by_hash.items()
-        if (n := sum(a.status == "duplicate" for a in answers))
-    )
-    found += _compare("duplicate_attempts", expected_duplicates, sorted(stored.duplicates.items()))
-
-    votes = Counter(attempt.vote for attempt in accepted.values())
-    found += _compare("results", [(votes["oui"], votes["non"])], [stored.results])
+    found = [f"ballots has {row}" for h in ballots.keys() - hashes for row in ballots[h]]
+    found += [f"vote_audit has {row}" for h in audit.keys() - hashes for row in audit[h]]
+    for vote_hash in sorted(hashes):
+        said = _contradictions(answers[vote_hash])
+        said += _ballot_differences(answers[vote_hash], silent[vote_hash], ballots[vote_hash])
+        said += _audit_differences(
+            answers[vote_hash], silent[vote_hash], ballots[vote_hash], audit[vote_hash]
+        )
+        counted = sum(row.status == "duplicate" for row in audit[vote_hash])
+        if stored.duplicates.get(vote_hash, 0) != counted:
+            said.append(f"duplicate_attempts says {stored.duplicates.get(vote_hash, 0)}")
+        found += [f"{vote_hash[:8]}: {difference}" for difference in said]
+    votes = Counter(vote for _, vote, _ in stored.ballots)
+    if (votes["oui"], votes["non"]) != stored.results:
+        found.append(f"results are {stored.results}, ballots {votes['oui'], votes['non']}")
     return found
 
 
-def _compare(
-    name: str, expected: Sequence[tuple[object, ...]], held: Sequence[tuple[object, ...]]
+def _contradictions(answers: list[Answer]) -> list[str]:
+    """Compare the answers about one hash with each other."""
+    found = []
+    kinds = Counter(answer.status for answer in answers)
+    if kinds["invalid"] and len(kinds) > 1:
+        found.append("answered invalid and otherwise")
+    if kinds["accepted"] > 1:
+        found.append(f"{kinds['accepted']} attempts answered accepted")
+    return found
+
+
+def _ballot_differences(
+    answers: list[Answer], silent: list[Attempt], ballots: list[tuple[str, str, str]]
 ) -> list[str]:
-    missing, extra = Counter(expected) - Counter(held), Counter(held) - Counter(expected)
-    return [f"{name} lacks {row}" for row in missing] + [f"{name} has {row} too" for row in extra]
+    """Compare one hash's ballots with who may have cast it: one of `silent` if no answer says."""
+    cast = [answer.attempt for answer in answers if answer.status == "accepted"]
+    must_be = any(answer.status != "invalid" for answer in answers)
+    if len(ballots) > 1:
+        return [f"{len(ballots)} ballots"]
+    if not ballots:
+        return ["no ballot"] if must_be else []
+    candidates = cast or silent
+    if any(ballots[0][1:] == (attempt.vote, attempt.request_id) for attempt in candidates):
+        return []
+    return [f"ballot {ballots[0][1:]} is of nobody who may have cast it"]
+
+
+def _audit_differences(
+    answers: list[Answer],
+    silent: list[Attempt],
+    ballots: list[tuple[str, str, str]],
+    audit: list[AuditRow],
+) -> list[str]:
+    """Compare one hash's audit rows with the answers, and see that the attempts are numbered."""
+    found = []
+    rows = Counter(audit)
+    for (_, vote, status, request_id, attempt), times in rows.items():
+        if status != "invalid" and times > 1:
+            found.append(f"{status} {request_id} stands {times} times in vote_audit")
+        if status == "accepted" and not any(b[1:] == (vote, request_id) for b in ballots):
+            found.append(f"accepted {request_id} (attempt {attempt}) is not the ballot")
+    by_request = Counter(row.request_id for row in rows)
+    found += [f"{r} was decided in {n} ways" for r, n in by_request.items() if n > 1]
+    for answer in answers:
+        vote_hash, sent = answer.attempt.vote_hash, answer.attempt
+        row = AuditRow(vote_hash, sent.vote, answer.status, sent.request_id, answer.attempt_count)
+        if row not in rows:
+            found.append(f"vote_audit lacks {tuple(row)[1:]}")
+    known = {(a.attempt.vote, a.attempt.request_id) for a in answers}
+    known |= {(attempt.vote, attempt.request_id) for attempt in silent}
+    found += [f"vote_audit has {tuple(r)[1:]}" for r in rows if (r.vote, r.request_id) not in known]
+    numbers = sorted(row.attempt for row in audit if row.status == "duplicate")
+    if numbers != list(range(1, len(numbers) + 1)):
+        found.append(f"duplicates are numbered {numbers}")
+    return found

@@ -1,0 +1,294 @@
+"""All processes of the system, and what can be done to them.
+
+Three primaries and three replicas, ClickHouse, two edges, two drainers. Every connection between
+them goes through the network's proxies.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+
+import aiohttp
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from clickhouse.local.process import LocalClickHouse
+from shards import keys
+from shards.localcluster import LocalCluster, LocalNode, free_ports
+from shards.process import LocalProcess
+from tests.chaos.electorate import Electorate
+from tests.chaos.network import Network
+
+NODE_TIMEOUT_MS = 1000
+HEAL_TIMEOUT_S = 40.0
+POLL_S = 0.02
+EDGES = 2
+DRAINERS = 2
+# Shorter than shipped, so that a run is over sooner; their relations are the same.
+SERVICE_SETTINGS = {"SCRUTIN_REDIS_TIMEOUT_S": "1.0", "SCRUTIN_DURABILITY_TIMEOUT_MS": "400"}
+
+
+async def eventually(holds: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait until it holds; say whether it did in time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            while not holds():  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
+    return holds()
+
+
+class ChaosStack:
+    """The processes. `packages`: run the services from this copy of the source."""
+
+    def __init__(
+        self,
+        directory: Path,
+        electorate: Electorate,
+        network: Network,
+        *,
+        packages: Path | None = None,
+        node_timeout_ms: int = NODE_TIMEOUT_MS,
+    ) -> None:
+        self.directory = directory
+        self.electorate = electorate
+        self.network = network
+        self.cluster = LocalCluster(directory / "redis", node_timeout_ms=node_timeout_ms)
+        self.clickhouse = LocalClickHouse(directory / "clickhouse")
+        self.edge_ports = free_ports(EDGES)
+        self.edges: list[LocalProcess] = []
+        self.drainers: list[LocalProcess] = []
+        self.redis_url = ""
+        self.clickhouse_url = ""
+        self._packages = packages
+        self._frozen: set[LocalProcess] = set()
+        self._killed: set[LocalProcess] = set()
+
+    @property
+    def nodes(self) -> list[LocalNode]:
+        """The Redis servers."""
+        return self.cluster.nodes
+
+    @property
+    def edge_urls(self) -> list[str]:
+        """Base URLs of the edges."""
+        return [f"http://127.0.0.1:{port}" for port in self.edge_ports]
+
+    @property
+    def processes(self) -> list[LocalProcess]:
+        """Every process, in the order to start them."""
+        return [*self.nodes, self.clickhouse, *self.drainers, *self.edges]
+
+    async def start(self) -> None:
+        """Start all, load the roll and wait until votes are taken."""
+        await self._wire()
+        await asyncio.gather(self.cluster.start(), asyncio.to_thread(self.clickhouse.start))
+        await self._load()
+        for process in (*self.drainers, *self.edges):
+            process.start()
+        await self.wait_well()
+
+    def stop(self) -> None:
+        """Stop everything at once; the data is of no more use."""
+        for process in self.processes:
+            process.kill()
+
+    async def _wire(self) -> None:
+        """Put proxies before the servers, and give the nodes addresses to call from."""
+        network = self.network
+        for number, node in enumerate(self.nodes):
+            bus_port = int(node.argv[node.argv.index("--cluster-port") + 1])
+            address = f"127.0.1.{number + 1}"
+            network.names[address] = node.name
+            announced = await network.expose(node.name, node.port)
+            announced_bus = await network.expose(node.name, bus_port)
+            node.argv += ["--cluster-announce-ip", "127.0.0.1"]
+            node.argv += ["--cluster-announce-port", str(announced)]
+            node.argv += ["--cluster-announce-bus-port", str(announced_bus)]
+            node.argv += ["--bind-source-addr", address]
+            if number == 0:
+                self.redis_url = f"redis://127.0.0.1:{announced}"
+        clickhouse_port = int(self.clickhouse.url.rpartition(":")[2])
+        port = await network.expose("clickhouse", clickhouse_port)
+        self.clickhouse_url = f"http://127.0.0.1:{port}"
+        self.edges = [
+            self._service(f"edge-{number}", "serve", "--port", str(port))
+            for number, port in enumerate(self.edge_ports)
+        ]
+        self.drainers = [self._service(f"drainer-{number}", "drain") for number in range(DRAINERS)]
+
+    def _service(self, name: str, *arguments: str) -> LocalProcess:
+        env = SERVICE_SETTINGS | {
+            "SCRUTIN_REDIS_URL": self.redis_url,
+            "SCRUTIN_CLICKHOUSE_URL": self.clickhouse_url,
+            "SCRUTIN_ELECTION": str(self.electorate.election),
+            "SCRUTIN_RATE_LIMIT_PER_S": "100000",
+            "SCRUTIN_EXEMPT_LOOPBACK": "true",
+        }
+        if self._packages is not None:
+            env["PYTHONPATH"] = str(self._packages)
+        argv = [sys.executable, "-P", "-m", "edge", *arguments]
+        return LocalProcess(name, argv, log=self.directory / f"{name}.log", env=env)
+
+    async def _load(self) -> None:
+        loader = self._service("loader", "roll", "load", str(self.electorate.database))
+        loader.start()
+        await eventually(lambda: not loader.alive, HEAL_TIMEOUT_S)
+        assert loader.exit_code == 0, loader.log_tail()
+
+    # What a fault does
+
+    def kill(self, *processes: LocalProcess) -> None:
+        """Kill processes, those already dead included."""
+        for process in processes:
+            self._frozen.discard(process)
+            self._killed.add(process)
+            process.kill()
+
+    def freeze(self, process: LocalProcess) -> None:
+        """Stop a process in its tracks, until `thaw`."""
+        self._frozen.add(process)
+        process.send(signal.SIGSTOP)
+
+    def thaw(self, process: LocalProcess) -> None:
+        """Let a frozen process go on."""
+        self._frozen.discard(process)
+        process.send(signal.SIGCONT)
+
+    async def revive(self, *processes: LocalProcess) -> None:
+        """Start processes that are dead."""
+        for process in processes:
+            if not process.alive:
+                await asyncio.to_thread(process.start)
+                self._killed.discard(process)
+
+    async def role(self, node: LocalNode) -> str:
+        """Return `master`, `slave`, or `` when it does not answer."""
+        try:
+            async with Redis(host="127.0.0.1", port=node.port, socket_timeout=0.3) as redis:
+                return str((await redis.role())[0].decode())
+        except (RedisError, OSError):
+            return ""
+
+    async def primary(self, part: int) -> LocalNode:
+        """Return the primary that serves the middle slot of a third of the slots."""
+        return (await self._pair(part))[0]
+
+    async def replica(self, part: int) -> LocalNode:
+        """Return that primary's replica."""
+        return (await self._pair(part))[1]
+
+    async def _pair(self, part: int) -> tuple[LocalNode, LocalNode]:
+        slot = 16384 * (2 * part + 1) // 6
+        async with asyncio.timeout(HEAL_TIMEOUT_S):
+            while True:
+                for node in self.nodes:
+                    pair = await self._pair_seen_by(node, slot)
+                    if pair is not None:
+                        return pair
+                await asyncio.sleep(POLL_S)
+
+    async def _pair_seen_by(self, node: LocalNode, slot: int) -> tuple[LocalNode, LocalNode] | None:
+        """Return primary and replica of a slot in the eyes of its primary."""
+        try:
+            async with Redis(host="127.0.0.1", port=node.port, socket_timeout=1) as redis:
+                if (await redis.role())[0] != b"master":
+                    return None
+                known = dict(await redis.cluster("NODES"))
+        except (RedisError, OSError):
+            return None
+        [me] = [entry for entry in known.values() if "myself" in entry["flags"]]
+        if not any(int(part[0]) <= slot <= int(part[-1]) for part in me["slots"]):
+            return None
+        ours = [key for key, entry in known.items() if entry["master_id"] == me["node_id"]]
+        return (node, self._announced(ours[0].rpartition(":")[2])) if ours else None
+
+    def _announced(self, port: str) -> LocalNode:
+        [node] = [node for node in self.nodes if port in node.argv]
+        return node
+
+    async def failed_over(self, replica: LocalNode, timeout_s: float = 15.0) -> bool:
+        """Wait until a replica is primary; say whether it became so."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while await self.role(replica) != "master":  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+                return True
+        return False
+
+    # What a check asks
+
+    async def outbox_events(self) -> int:
+        """Count what waits in the outboxes; raises RedisError while a primary is away."""
+        total = 0
+        for node in self.nodes:
+            async with node.client() as redis:
+                if (await redis.role())[0] != b"master":
+                    continue
+                pipeline = redis.pipeline(transaction=False)
+                for shard in range(keys.SHARDS):
+                    pipeline.xlen(keys.outbox_key(shard))
+                lengths = await pipeline.execute(raise_on_error=False)
+                total += sum(length for length in lengths if isinstance(length, int))
+        return total
+
+    async def heal(self) -> list[str]:
+        """Mend and start whatever a fault left broken, and wait until all is well.
+
+        Returns which services had ended by themselves.
+        """
+        self.network.mend_all()
+        for process in list(self._frozen):
+            self.thaw(process)
+        fallen = [
+            f"{process.name} ended by itself ({process.how_it_ended}):\n{process.log_tail(3)}"
+            for process in (*self.edges, *self.drainers, self.clickhouse)
+            if not process.alive and process not in self._killed
+        ]
+        await self.revive(*self.processes)
+        await self.wait_well()
+        return fallen
+
+    async def wait_well(self) -> None:
+        """Wait until every replica is in step and both edges take votes."""
+        async with asyncio.timeout(HEAL_TIMEOUT_S):
+            await self.cluster.wait_healthy()
+            async with aiohttp.ClientSession() as http:
+                for url in self.edge_urls:
+                    while not await _ready(http, url):  # noqa: ASYNC110
+                        await asyncio.sleep(POLL_S)
+
+
+async def _ready(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(f"{url}/api/v1/ready") as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, OSError):
+        return False
+
+
+@contextlib.asynccontextmanager
+async def running(
+    directory: Path,
+    electorate: Electorate,
+    *,
+    packages: Path | None = None,
+    node_timeout_ms: int = NODE_TIMEOUT_MS,
+) -> AsyncIterator[ChaosStack]:
+    """Start a stack for the block; its directory goes with it, but for the logs of a failure."""
+    async with Network().running() as network:
+        stack = ChaosStack(
+            directory, electorate, network, packages=packages, node_timeout_ms=node_timeout_ms
+        )
+        try:
+            await stack.start()
+            yield stack
+        finally:
+            await asyncio.to_thread(stack.stop)
+
+
+def logs(directory: Path) -> Iterable[Path]:
+    """Return the log files of a stack."""
+    return sorted(directory.rglob("*.log"))
