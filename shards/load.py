@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import msgspec
-from hashgen.database import HashDatabase, Manifest
 
+from hashgen.database import HashDatabase, Manifest
 from shards import keys
 from shards.client import ShardClient
 from shards.command import fcall, pack
@@ -74,6 +74,20 @@ async def load_roll(
     alone. Raises `ConfigurationError` for a law without a window, `RollConflict` when another
     roll is loaded, `ShardsError` when the count in the cluster is wrong at the end.
     """
+    info = await fill_roll(client, database, election, progress)
+    await client.call_each(
+        lambda shard: fcall("roll_finish", (keys.meta_key(shard),), info.roll_id)
+    )
+    return info
+
+
+async def fill_roll(
+    client: ShardClient,
+    database: HashDatabase,
+    election: Election,
+    progress: Progress | None = None,
+) -> RollInfo:
+    """Do all of `load_roll` but declaring the roll ready for ballots; raises as it does."""
     info = roll_info(database.manifest)
     unknown = sorted(set(info.laws) - {law.id for law in election.laws})
     if unknown:
@@ -83,7 +97,6 @@ async def load_roll(
     await _begin(client, info, election)
     await _fill(client, info, database, progress or (lambda _: None))
     await _verify(client, info, database)
-    await _finish(client, info)
     return info
 
 
@@ -139,9 +152,3 @@ async def count_electors(client: ShardClient, buckets_per_shard: int) -> list[in
         )
         counts.append(sum(lengths))
     return counts
-
-
-async def _finish(client: ShardClient, info: RollInfo) -> None:
-    await client.call_each(
-        lambda shard: fcall("roll_finish", (keys.meta_key(shard),), info.roll_id)
-    )
