@@ -1,6 +1,7 @@
 """The SQL that ships in this package's files."""
 
 import re
+from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ class Script(NamedTuple):
     text: str
 
 
+@cache
 def read_query(name: str) -> str:
     """Read the statement in `queries/<name>.sql`."""
     return (resources.files("clickhouse") / "queries" / f"{name}.sql").read_text()
