@@ -9,12 +9,14 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge.commands.running import run, settings_of, with_settings
+from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
 from hashgen.database import HashDatabase
 from shards.client import ShardClient
 from shards.election import load_election
+from shards.keys import SHARDS
 from shards.load import load_roll
-from shards.roll import RollInfo, read_roll_info
+from shards.roll import RollInfo
+from shards.status import RollStatus, read_status
 
 app = cyclopts.App(name="roll", help="Load the roll into Redis, and look at it.")
 
@@ -63,7 +65,7 @@ def load(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each
 @app.command
 @with_settings("redis_url", "redis_timeout_s")
 def status(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
-    """Show the roll that is loaded. Exits 1 when there is none.
+    """Show the roll that is loaded, counted. Exits 1 when there is none, or not the whole of it.
 
     Parameters
     ----------
@@ -74,16 +76,17 @@ def status(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one for
 
     """
 
-    async def work() -> None:
+    async def work() -> int:
         client = await ShardClient.connect(settings_of(flags).redis_options())
         try:
-            info = await read_roll_info(client)
+            status = await read_status(client)
         finally:
             await client.aclose()
         if json:
-            sys.stdout.write(msgspec.json.encode(info).decode() + "\n")
+            sys.stdout.write(msgspec.json.encode(status).decode() + "\n")
         else:
-            _show(info)
+            _show_status(status)
+        return EXIT_OK if status.complete else EXIT_FAILED
 
     return run(work)
 
@@ -95,6 +98,21 @@ def _show(info: RollInfo) -> None:
     console.print(f"electors     {info.electors:,}")
     for law_id, count in sorted(info.laws.items()):
         console.print(f"  {law_id}  {count:,}")
+
+
+def _show_status(status: RollStatus) -> None:
+    _show(status.info)
+    console = Console(highlight=False)
+    console.print(f"loaded       {status.electors_loaded:,} electors, counted")
+    console.print(f"open         {status.shards_ready} of {SHARDS} shards take ballots")
+    for law_id, window in sorted(status.windows.items()):
+        console.print(f"  {law_id}  {window.opens_at:%F %T} to {window.closes_at:%F %T} UTC")
+    console.print(f"outbox       {status.outbox_events:,} attempts not yet in ClickHouse")
+    for address, memory in sorted(status.nodes.items()):
+        limit = f"of {memory.max_bytes:,}" if memory.max_bytes else "without limit"
+        console.print(f"  {address}  {memory.used_bytes:,} bytes used, {limit}")
+    if not status.complete:
+        console.print("not complete: run `scrutin roll load` again")
 
 
 def _progress() -> Progress:

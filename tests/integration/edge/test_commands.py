@@ -64,7 +64,10 @@ async def test_roll_status(loaded: LocalCluster, roll: Roll) -> None:
     code, out, _ = await scrutin("roll", "status", redis_url=loaded.url)
     assert (code, roll.database.manifest.roll_id in out) == (0, True)
     code, out, _ = await scrutin("roll", "status", "--json", redis_url=loaded.url)
-    assert json.loads(out)["electors"] == roll.database.manifest.total
+    status = json.loads(out)
+    assert status["info"]["electors"] == roll.database.manifest.total
+    assert status["electors_loaded"] == roll.database.manifest.total
+    assert status["shards_ready"] == 256
 
 
 async def test_roll_load_again_and_over_another(
