@@ -20,7 +20,7 @@ from shards.roll import RollStore
 
 LOOK_PAUSE_S = 1.0
 RECONNECT_PAUSE_S = 0.25  # while there is no roll: a new edge should be ready at once
-ROLL_CHECK_LOOKS = 5  # the roll changes rarely
+ROLL_CHECK_LOOKS = 5  # the roll and the cluster's map change rarely
 logger = logging.getLogger(__name__)
 
 RedisState = Literal["unreachable", "not_writable", "partly_writable", "writable"]
@@ -107,6 +107,8 @@ class Backend:
         self._redis_is("partly_writable" if troubles else "writable", "; ".join(troubles))
         await self._tolerate(self._look_at_memory(self.client))
         if self.roll is None or self._looks % ROLL_CHECK_LOOKS == 0:
+            # A replica that came back counts again: votes wait for every replica there is.
+            await self._tolerate(self.client.refresh())
             await self._tolerate(self._look_at_roll(self.client))
         await self._tolerate(self._look_at_results(self.client))
 
