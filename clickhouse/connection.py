@@ -1,11 +1,15 @@
 """The connection to ClickHouse, with the settings that we rely on."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import clickhouse_connect
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.retry import classified
 
 CONNECT_TIMEOUT_S = 5
+WHOLE_TABLES_TIMEOUT_S = 600.0  # for what reads or writes whole tables
 
 
 async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
@@ -25,3 +29,13 @@ async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
             # A session would allow one statement at a time.
             autogenerate_session_id=False,
         )
+
+
+@asynccontextmanager
+async def connected(url: str, *, timeout_s: float = 30.0) -> AsyncIterator[AsyncClient]:
+    """Yield a client as `connect` makes it, and close it after; raises as `connect`."""
+    client = await connect(url, timeout_s=timeout_s)
+    try:
+        yield client
+    finally:
+        await client.close()

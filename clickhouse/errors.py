@@ -3,6 +3,7 @@
 ClickHouseError
 ├── ClickHouseUnavailable    passing: away, overloaded or silent; try again
 ├── ClickHouseRejected       permanent: somebody must change something first
+├── BackupError              permanent: a copy is damaged, or its place is taken
 ├── MigrationError           permanent: the recorded schema and ours disagree
 └── LocalClickHouseError     the local engine's process did not come up
 """
@@ -18,6 +19,10 @@ class ClickHouseUnavailable(ClickHouseError):
 
 class ClickHouseRejected(ClickHouseError):
     """ClickHouse refused for a reason that waiting does not cure; the message says what to do."""
+
+
+class BackupError(ClickHouseError):
+    """A copy of the tables is damaged, or what it should go to is in use."""
 
 
 class MigrationError(ClickHouseError):

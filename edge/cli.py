@@ -17,6 +17,10 @@ COMMANDS = {
     "serve": ("edge.commands.serving:serve", "Serve the API and the voters' pages."),
     "drain": ("edge.commands.serving:drain", "Move votes from the outbox to ClickHouse."),
     "results": ("edge.commands.results:results", "Show the count as ClickHouse has it."),
+    "verify": ("edge.commands.verify:verify", "Prove that every store says the same."),
+    "replay": ("edge.commands.replay:replay", "Rebuild Redis, empty, from the tables."),
+    "backup": ("edge.commands.backup:backup", "Copy the tables to a directory."),
+    "restore": ("edge.commands.backup:restore", "Fill empty tables from such a copy."),
     "doctor": ("edge.commands.doctor:doctor", "Find what is wrong with an installation."),
 }
 EXIT_INTERRUPTED = 130

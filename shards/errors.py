@@ -4,7 +4,8 @@ ShardsError
 ├── ConfigurationError      permanent: an operator has to change something
 │   ├── ElectionError       the election file is not usable
 │   ├── SchemeMismatch      the roll was hashed in another way than these settings say
-│   └── RollConflict        another roll is loaded already
+│   ├── RollConflict        another roll is loaded already
+│   └── ReplayRefused       ballots of earlier do not fit into this cluster
 └── Unavailable             passing: the same call may succeed later
     ├── NotConfirmed        it may have been recorded, but durability was not confirmed
     ├── Overloaded          too many calls wait already; this one was not sent
@@ -31,6 +32,10 @@ class SchemeMismatch(ConfigurationError):
 
 class RollConflict(ConfigurationError):
     """A different roll is in the cluster already."""
+
+
+class ReplayRefused(ConfigurationError):
+    """The cluster was in use, or the ballots of earlier are not of the roll given."""
 
 
 class Unavailable(ShardsError):

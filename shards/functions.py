@@ -1,12 +1,14 @@
 """The Redis function libraries: read from their `.lua` files, loaded where they are missing."""
 
+from functools import cache
 from importlib.resources import files
 
 from shards.command import pack
 
-LIBRARIES = ("cast", "roll", "outbox", "results")
+LIBRARIES = ("cast", "roll", "outbox", "results", "census", "replay")
 
 
+@cache
 def load_commands() -> list[bytes]:
     """Return one packed `FUNCTION LOAD REPLACE` command a library.
 

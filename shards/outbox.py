@@ -92,8 +92,8 @@ class Outbox:
             if not entries:  # trimmed by another drainer meanwhile
                 continue
             name.update(b"%02x %b %b\n" % (shard, entries[0][0], entries[-1][0]))
-            events += [_event(shard, entry) for entry in entries]
-            trims[shard] = _event_id(entries[-1][0])
+            events += [decode_event(shard, entry) for entry in entries]
+            trims[shard] = decode_event_id(entries[-1][0])
         leases = {shard: readable[shard].lease for shard in trims}
         return OutboxBatch(events, trims, name.hexdigest(), _complete_until(fences, trims), leases)
 
@@ -170,18 +170,20 @@ class Outbox:
 
 def _complete_until(fences: list[_Fence], trims: dict[int, EventId]) -> int | None:
     for shard, fence in enumerate(fences):
-        if fence.length and (shard not in trims or trims[shard] != _event_id(fence.last_id)):
+        if fence.length and (shard not in trims or trims[shard] != decode_event_id(fence.last_id)):
             return None
     return min(fence.now_ms for fence in fences)
 
 
-def _event_id(text: bytes) -> EventId:
+def decode_event_id(text: bytes) -> EventId:
+    """Parse a stream entry's id."""
     ms, seq = text.split(b"-")
     return int(ms), int(seq)
 
 
-def _event(shard: int, entry: Reply) -> OutboxEvent:
-    ms, seq = _event_id(entry[0])
+def decode_event(shard: int, entry: Reply) -> OutboxEvent:
+    """Make an event of a stream entry."""
+    ms, seq = decode_event_id(entry[0])
     # Field order is fixed by lua/cast.lua: h, l, v, s, r, n.
     _, vote_hash, _, law_id, _, vote, _, status, _, request_id, _, attempt = entry[1]
     return OutboxEvent(

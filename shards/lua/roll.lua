@@ -32,10 +32,14 @@ local function roll_fill(keys, args)
   return 1
 end
 
--- Declares the shard complete: from now on ballots are decided.
+-- Declares the shard complete: from now on ballots are decided. Not while ballots of earlier are
+-- being replayed into it: who has voted would vote again.
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id
 local function roll_finish(keys, args)
+  if redis.call('HGET', keys[1], 'replay') == 'open' then
+    return redis.error_reply('REPLAYING a replay of this shard is not finished: run it again')
+  end
   if redis.call('HGET', keys[1], 'roll') ~= args[1] then
     return redis.error_reply('NOROLL this shard is not open for that roll')
   end

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from clickhouse.comparison import Kind
 from edge.app import make_app
 from edge.cli import COMMANDS
 from edge.cli import make_app as make_command_line
@@ -67,6 +69,11 @@ def test_every_problem() -> None:
 def test_the_vote_route_can_count_every_answer_that_it_documents() -> None:
     documented = openapi_document()["paths"]["/api/v1/vote"]["post"]["responses"]
     assert {int(status) for status in documented} == set(VOTE_STATUSES)
+
+
+def test_every_kind_of_difference() -> None:
+    for kind in get_args(Kind):
+        assert f"| `{kind}` |" in REFERENCE
 
 
 def test_every_command_says_what_it_is_for() -> None:

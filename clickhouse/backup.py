@@ -1,0 +1,175 @@
+"""Copies of the tables in a directory, to be restored into empty ones.
+
+A copy is gzipped text with tabs and a header, sorted by ballot hash: any tool reads it, and two
+copies of the same rows are the same bytes. `ballots` is copied before `vote_audit`, part by part,
+so that a copy made while votes are drained has no ballot without its attempt.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.errors import BackupError
+from clickhouse.history import History, shard_ranges
+from clickhouse.migrations import migrate
+from clickhouse.retry import classified
+from clickhouse.sql import read_query
+from hashgen.output import appearing_directory
+
+MANIFEST_FILE = "manifest.json"
+GZIP_LEVEL = 1  # the hashes are random: more effort gains next to nothing
+
+Table = Literal["ballots", "vote_audit"]
+Progress = Callable[[int], None]  # told how many rows were handled since the last call
+
+
+class CopiedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file: rows without the header, SHA-256 of the file in hex."""
+
+    file: str
+    table: Table
+    rows: int
+    sha256: str
+
+
+class BackupManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a copy holds."""
+
+    format: Literal["scrutin-backup"] = "scrutin-backup"
+    version: Literal[1] = 1
+    created_at: str
+    software: str
+    rows: dict[Table, int]
+    files: list[CopiedFile]
+
+
+async def back_up(
+    client: AsyncClient, directory: Path, progress: Progress = lambda _: None
+) -> BackupManifest:
+    """Copy the tables to `directory`, which appears whole or not at all.
+
+    Raises BackupError when the directory is in use, hashgen's UsageError while another run writes
+    it, OSError, ClickHouseUnavailable, ClickHouseRejected.
+    """
+    _check_place(directory)
+    history = History(client)
+    rows: dict[Table, int] = {"ballots": 0, "vote_audit": 0}
+    files: list[CopiedFile] = []
+    with appearing_directory(directory) as partial:
+        for shards in shard_ranges(max(await history.rows())):
+            for table in rows:
+                file = partial / f"{table}-{shards[0]:02x}.tsv.gz"
+                copied = await _copy(client, table, shards, file)
+                files.append(copied)
+                rows[table] += copied.rows
+                progress(copied.rows)
+        manifest = BackupManifest(
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            software=f"scrutin {version('scrutin')}",
+            rows=rows,
+            files=files,
+        )
+        # Last: a directory without a manifest is no copy.
+        _write(partial / MANIFEST_FILE, msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+    return manifest
+
+
+async def restore(
+    client: AsyncClient, directory: Path, progress: Progress = lambda _: None
+) -> BackupManifest:
+    """Fill empty tables, made if they are missing, from the copy in `directory`.
+
+    Every file is checked before the first write. Raises BackupError for a copy that is damaged and
+    for tables that hold rows, MigrationError, ClickHouseUnavailable, ClickHouseRejected.
+    """
+    manifest = await asyncio.to_thread(_check, directory)
+    await migrate(client)
+    if any(await History(client).rows()):
+        raise BackupError(
+            "the tables hold rows: a copy is restored into empty ones only. "
+            "If they are what an interrupted restore left: DROP DATABASE scrutin SYNC"
+        )
+    for copied in manifest.files:
+        if copied.rows:
+            await _insert(client, copied, _read(directory / copied.file))
+            progress(copied.rows)
+    return manifest
+
+
+async def _copy(client: AsyncClient, table: Table, shards: range, path: Path) -> CopiedFile:
+    with classified():
+        text = await client.raw_query(
+            read_query(f"backup_{table}"), parameters={"first": shards[0], "last": shards[-1]}
+        )
+    packed = await asyncio.to_thread(gzip.compress, text, GZIP_LEVEL, mtime=0)
+    await asyncio.to_thread(_write, path, packed)
+    return CopiedFile(path.name, table, _count_rows(text), hashlib.sha256(packed).hexdigest())
+
+
+async def _insert(client: AsyncClient, copied: CopiedFile, packed: bytes) -> None:
+    text = gzip.decompress(packed)
+    columns = text[: text.index(b"\n")].decode().split("\t")
+    with classified():
+        summary = await client.raw_insert(
+            f"scrutin.{copied.table}",
+            columns,
+            text,
+            settings={"async_insert": 0, "insert_deduplicate": 0},
+            fmt="TabSeparatedWithNames",
+        )
+    if summary.written_rows != copied.rows:
+        raise BackupError(f"{copied.file}: {summary.written_rows} of {copied.rows} rows written")
+
+
+def _check_place(directory: Path) -> None:
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise BackupError(f"{directory} exists already: name a new directory")
+
+
+def _check(directory: Path) -> BackupManifest:
+    """Read the manifest and hold every file against it."""
+    path = directory / MANIFEST_FILE
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=BackupManifest)
+    except FileNotFoundError as error:
+        raise BackupError(f"{directory} is no copy: it has no {MANIFEST_FILE}") from error
+    except msgspec.DecodeError as error:
+        raise BackupError(f"{path} is no manifest of a copy: {error}") from error
+    for table, rows in manifest.rows.items():
+        if rows != sum(copied.rows for copied in manifest.files if copied.table == table):
+            raise BackupError(f"{path}: the rows of its files are not those of {table}")
+    for copied in manifest.files:
+        packed = _read(directory / copied.file)
+        if hashlib.sha256(packed).hexdigest() != copied.sha256:
+            raise BackupError(f"{directory / copied.file} is damaged: its checksum does not match")
+        if _count_rows(gzip.decompress(packed)) != copied.rows:
+            raise BackupError(f"{directory / copied.file} has not the rows that {path} says")
+    return manifest
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BackupError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _count_rows(text: bytes) -> int:
+    """Count lines but the header; a line break inside a value is escaped."""
+    return text.count(b"\n") - 1

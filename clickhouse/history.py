@@ -1,0 +1,110 @@
+"""Reads what the tables hold, a range of shards at a time, in the order of the ballot hashes.
+
+Rows stored twice are equal and come once. FINAL is not used: of two rows that should be equal and
+are not it would hide one.
+"""
+
+from collections.abc import Iterator
+from itertools import starmap
+from typing import Any, NamedTuple
+
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.errors import ClickHouseRejected
+from clickhouse.retry import classified
+from clickhouse.sql import read_query
+from shards.keys import SHARDS
+from shards.outbox import EventId, OutboxEvent
+
+ROWS_AT_ONCE = 200_000
+
+
+class Ballot(NamedTuple):
+    """A row of `ballots`."""
+
+    shard: int
+    stream_ms: int
+    stream_seq: int
+    vote_hash: bytes
+    law_id: str
+    vote: str
+    request_id: bytes
+
+    @property
+    def event_id(self) -> EventId:
+        """The id of the event that accepted it."""
+        return self.stream_ms, self.stream_seq
+
+
+class Rows(NamedTuple):
+    """How many rows the tables have, those stored twice counted twice."""
+
+    vote_audit: int
+    ballots: int
+
+
+class History:
+    """The tables, read in parts."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def rows(self) -> Rows:
+        """Count rows; raises ClickHouseUnavailable, ClickHouseRejected."""
+        with classified():
+            result = await self._client.query(read_query("count_rows"))
+        return Rows(*result.result_rows[0])
+
+    async def check_form(self) -> None:
+        """Raise ClickHouseRejected when a row's hash is none or not of its shard."""
+        with classified():
+            result = await self._client.query(read_query("malformed"))
+        if malformed := result.result_rows[0][0]:
+            raise ClickHouseRejected(
+                f"{malformed} rows of vote_audit and ballots have a vote_hash that is no hash or "
+                "not of their shard; nothing of ours writes such rows"
+            )
+
+    async def last_events(self) -> dict[int, EventId]:
+        """Return the highest event id of each shard that has one."""
+        with classified():
+            result = await self._client.query(read_query("last_events"))
+        return {shard: (ms, seq) for shard, ms, seq in result.result_rows}
+
+    async def events(self, shards: range) -> list[OutboxEvent]:
+        """Read the attempts of shards, by hash and event id."""
+        return list(starmap(OutboxEvent, await self._read("events_of_shards", shards)))
+
+    async def ballots(self, shards: range) -> list[Ballot]:
+        """Read the accepted ballots of shards, by hash and event id."""
+        return list(starmap(Ballot, await self._read("ballots_of_shards", shards)))
+
+    async def complete_ballots(self, shards: range) -> None:
+        """Add the ballots that vote_audit has and `ballots` lacks; safe to repeat.
+
+        A drainer stores `vote_audit` first, and may have ended in between.
+        """
+        with classified():
+            await self._client.command(
+                read_query("complete_ballots"),
+                parameters=_bounds(shards),
+                settings={"insert_deduplicate": 0},
+            )
+
+    async def _read(self, query: str, shards: range) -> list[tuple[Any, ...]]:
+        with classified():
+            result = await self._client.query(read_query(query), parameters=_bounds(shards))
+        return list(zip(*result.result_columns, strict=True)) if result.row_count else []
+
+
+def shard_ranges(rows: int, rows_max: int = ROWS_AT_ONCE) -> Iterator[range]:
+    """Cut the shards into ranges of about `rows_max` rows at most, out of `rows` in all."""
+    size = SHARDS
+    while size > 1 and rows * size > rows_max * SHARDS:
+        size //= 2
+    for first in range(0, SHARDS, size):
+        yield range(first, first + size)
+
+
+def _bounds(shards: range) -> dict[str, int]:
+    return {"first": shards[0], "last": shards[-1]}

@@ -1,0 +1,3 @@
+SELECT
+    (SELECT count() FROM scrutin.vote_audit) AS vote_audit,
+    (SELECT count() FROM scrutin.ballots) AS ballots

@@ -1,0 +1,82 @@
+"""`scrutin backup` and `scrutin restore`: copies of the tables."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from clickhouse.backup import BackupManifest, back_up
+from clickhouse.backup import restore as restore_tables
+from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
+from edge.commands.running import run, settings_of, with_settings
+from hashgen.progress import reporting
+
+
+@with_settings("clickhouse_url")
+def backup(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
+    """Copy ballots and vote_audit to a new directory, which appears whole or not at all.
+
+    The copy has all that was stored before it began. Votes may go on.
+
+    Parameters
+    ----------
+    directory
+        Where the copy goes.
+    **flags
+        The settings given.
+
+    """
+
+    async def work() -> None:
+        with reporting({"copying": "rows"}) as report:
+            done = 0
+
+            def progress(rows: int) -> None:
+                nonlocal done
+                done += rows
+                report("copying", done, 0)
+
+            url = settings_of(flags).clickhouse_url
+            async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
+                manifest = await back_up(clickhouse, directory, progress)
+        _show(manifest)
+
+    return run(work)
+
+
+@with_settings("clickhouse_url")
+def restore(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
+    """Fill empty tables from a copy that `scrutin backup` made.
+
+    Every file is checked before the first write, and tables that hold rows are refused.
+
+    Parameters
+    ----------
+    directory
+        Where the copy is.
+    **flags
+        The settings given.
+
+    """
+
+    async def work() -> None:
+        with reporting({"restoring": "rows"}) as report:
+            done = 0
+
+            def progress(rows: int) -> None:
+                nonlocal done
+                done += rows
+                report("restoring", done, 0)
+
+            url = settings_of(flags).clickhouse_url
+            async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
+                manifest = await restore_tables(clickhouse, directory, progress)
+        _show(manifest)
+
+    return run(work)
+
+
+def _show(manifest: BackupManifest) -> None:
+    console = Console(highlight=False)
+    for table, rows in manifest.rows.items():
+        console.print(f"{table:<11} {rows:,} rows")

@@ -1,0 +1,90 @@
+"""A roll with a day's votes in Redis and ClickHouse."""
+
+import random
+from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
+
+import pytest
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.connection import connect
+from clickhouse.drainer import Drainer, DrainOptions
+from clickhouse.local.process import LocalClickHouse
+from clickhouse.migrations import migrate
+from shards.client import ShardClient
+from shards.localcluster import LocalCluster
+from shards.options import Durability, RedisOptions
+from shards.outbox import Outbox
+from shards.roll import RollStore
+from tests.support.ballots import Answered, cast_all, draw
+from tests.support.rolls import Roll, empty, load, make_roll, open_election
+
+LAWS = ("L2025-001", "L2025-002")
+ELECTORS = 1000
+VOTERS = 600
+
+
+class Day(NamedTuple):
+    """Both stores after a day's votes, all drained, and the log of the answers."""
+
+    redis: ShardClient
+    clickhouse: AsyncClient
+    store: RollStore
+    log: list[Answered]
+
+    def first_accepted(self) -> Answered:
+        """Return the first vote that was accepted."""
+        return next(answer for answer in self.log if answer.cast.status == "accepted")
+
+    async def drain(self) -> None:
+        """Move all that waits to the tables and publish the results."""
+        await drain(self.redis, self.clickhouse)
+
+
+async def drain(redis: ShardClient, clickhouse: AsyncClient) -> None:
+    """Drain to the end with a drainer of its own."""
+    outbox = Outbox(redis, owner="test")
+    drainer = Drainer(outbox, redis, clickhouse, DrainOptions(publish_ms=0))
+    while await drainer.run_once():
+        pass
+    await drainer.run_once()
+    await outbox.release()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClickHouse]:
+    with LocalClickHouse(tmp_path_factory.mktemp("clickhouse")) as server:
+        yield server
+
+
+@pytest.fixture
+async def clickhouse(clickhouse_server: LocalClickHouse) -> AsyncIterator[AsyncClient]:
+    client = await connect(clickhouse_server.url)
+    await client.command("DROP DATABASE IF EXISTS scrutin SYNC")
+    await migrate(client)
+    yield client
+    await client.close()
+
+
+@pytest.fixture(scope="session")
+def roll(tmp_path_factory: pytest.TempPathFactory) -> Roll:
+    return make_roll(tmp_path_factory.mktemp("roll"), ELECTORS, laws=LAWS)
+
+
+@pytest.fixture
+async def redis(cluster: LocalCluster) -> AsyncIterator[ShardClient]:
+    """A client of the cluster, which is empty."""
+    await empty(cluster)
+    client = await ShardClient.connect(RedisOptions(cluster.url, Durability("fsync")))
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def day(redis: ShardClient, clickhouse: AsyncClient, roll: Roll) -> Day:
+    await load(redis, roll, open_election(*LAWS))
+    store = await RollStore.open(redis, scheme="sha256", key_fingerprint="")
+    log = await cast_all(store, draw(roll, random.Random(17), VOTERS))
+    day = Day(redis, clickhouse, store, log)
+    await day.drain()
+    return day

@@ -1,0 +1,151 @@
+"""Copies of the tables: whole or not at all, checked, restored into empty tables only."""
+
+import gzip
+import json
+import os
+import random
+from pathlib import Path
+
+import msgspec
+import pytest
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.backup import back_up, restore
+from clickhouse.connection import connect
+from clickhouse.errors import BackupError, ClickHouseUnavailable
+from clickhouse.history import History, Rows
+from clickhouse.local.process import LocalClickHouse
+from clickhouse.migrations import migrate
+from clickhouse.sink import VoteSink
+from clickhouse.verify import Verifier
+from shards.outbox import OutboxEvent
+from tests.integration.recovery.conftest import Day
+from tests.support.clickhouse import assert_agrees, batch_of, random_events
+
+
+@pytest.fixture
+def events() -> list[OutboxEvent]:
+    return random_events(random.Random(8), 3000, first_ms=1_790_000_000_000)
+
+
+async def emptied(client: AsyncClient) -> AsyncClient:
+    await client.command("DROP DATABASE scrutin SYNC")
+    return client
+
+
+async def test_restored_tables_say_the_same(
+    clickhouse: AsyncClient, tmp_path: Path, events: list[OutboxEvent]
+) -> None:
+    """Law ids with quotes, tabs and line breaks among them."""
+    await VoteSink(clickhouse).store(batch_of(events))
+    copied = 0
+
+    def count(rows: int) -> None:
+        nonlocal copied
+        copied += rows
+
+    manifest = await back_up(clickhouse, tmp_path / "copy", count)
+    accepted = sum(event.status == "accepted" for event in events)
+    assert manifest.rows == {"ballots": accepted, "vote_audit": 3000}
+    assert copied == 3000 + accepted
+    await emptied(clickhouse)
+    assert await restore(clickhouse, tmp_path / "copy") == manifest
+    await assert_agrees(clickhouse, events)
+
+
+async def test_rows_stored_twice_are_copied_once_and_equal_tables_give_equal_files(
+    clickhouse: AsyncClient, tmp_path: Path, events: list[OutboxEvent]
+) -> None:
+    sink = VoteSink(clickhouse)
+    await clickhouse.command("SYSTEM STOP MERGES scrutin.vote_audit")
+    await sink.store(batch_of(events))
+    first = await back_up(clickhouse, tmp_path / "first")
+    await sink.store(batch_of(events[:1000]))
+    assert (await History(clickhouse).rows()).vote_audit == 4000
+    second = await back_up(clickhouse, tmp_path / "second")
+    assert second.files == first.files
+
+
+async def test_a_copy_is_readable_without_us(
+    clickhouse: AsyncClient, tmp_path: Path, events: list[OutboxEvent]
+) -> None:
+    await VoteSink(clickhouse).store(batch_of(events))
+    await back_up(clickhouse, tmp_path / "copy")
+    with gzip.open(tmp_path / "copy" / "ballots-00.tsv.gz", "rt", encoding="utf-8") as lines:
+        header, *rows = lines
+    assert header.rstrip("\n").split("\t")[3:6] == ["vote_hash", "law_id", "vote"]
+    assert {row.split("\t")[5] for row in rows} == {"oui", "non"}
+
+
+async def test_tables_with_rows_are_refused_and_left_alone(
+    clickhouse: AsyncClient, tmp_path: Path, events: list[OutboxEvent]
+) -> None:
+    await VoteSink(clickhouse).store(batch_of(events[:10]))
+    await back_up(clickhouse, tmp_path / "copy")
+    before = await History(clickhouse).rows()
+    with pytest.raises(BackupError, match="hold rows"):
+        await restore(clickhouse, tmp_path / "copy")
+    assert await History(clickhouse).rows() == before
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("what", ["flipped bit", "file gone", "no manifest", "rows", "total"])
+async def test_a_damaged_copy_is_refused_before_anything_is_written(
+    clickhouse: AsyncClient, tmp_path: Path, events: list[OutboxEvent], what: str
+) -> None:
+    await VoteSink(clickhouse).store(batch_of(events))
+    copy = tmp_path / "copy"
+    manifest = await back_up(clickhouse, copy)
+    last = copy / manifest.files[-1].file
+    listed = msgspec.to_builtins(manifest)
+    if what == "flipped bit":
+        damage(last)
+    elif what == "file gone":
+        last.unlink()
+    elif what == "no manifest":
+        (copy / "manifest.json").unlink()
+    else:
+        if what == "rows":  # of one file, and the sum with it
+            listed["files"][-1]["rows"] += 1
+        listed["rows"]["vote_audit"] += 1
+        (copy / "manifest.json").write_text(json.dumps(listed))
+    await emptied(clickhouse)
+    await migrate(clickhouse)
+    with pytest.raises(BackupError, match=r"copy|manifest"):
+        await restore(clickhouse, copy)
+    assert await History(clickhouse).rows() == Rows(0, 0)
+
+
+async def test_a_place_in_use_is_refused(clickhouse: AsyncClient, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("")
+    for place in (tmp_path, tmp_path / "mine"):
+        with pytest.raises(BackupError, match="new directory"):
+            await back_up(clickhouse, place)
+    assert (tmp_path / "mine").exists()
+
+
+async def test_a_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with LocalClickHouse(tmp_path / "data") as server:
+        client = await connect(server.url, timeout_s=5)
+        await migrate(client)
+
+        def stop_server(_rows: int) -> None:
+            server.kill()
+
+        with pytest.raises(ClickHouseUnavailable):
+            await back_up(client, tmp_path / "copy", stop_server)
+        await client.close()
+    assert os.listdir(tmp_path) == ["data"]
+
+
+async def test_a_restored_system_verifies(day: Day, tmp_path: Path) -> None:
+    await back_up(day.clickhouse, tmp_path / "copy")
+    await emptied(day.clickhouse)
+    await restore(day.clickhouse, tmp_path / "copy")
+    found = await Verifier(day.redis, day.clickhouse, settled=True).run()
+    assert found.differences == []
