@@ -81,10 +81,15 @@ local function depth(keys)
   return { redis.call('XLEN', keys[1]), math.max(0, now_in_ms() - added_ms) }
 end
 
-redis.register_function('scrutin_fence', fence)
-redis.register_function('scrutin_renew', renew)
-redis.register_function('scrutin_trim', trim)
-redis.register_function('scrutin_release', release)
+-- Allowed when memory is full: draining is what frees it.
+local function register(name, callback)
+  redis.register_function{ function_name = name, callback = callback, flags = { 'allow-oom' } }
+end
+
+register('scrutin_fence', fence)
+register('scrutin_renew', renew)
+register('scrutin_trim', trim)
+register('scrutin_release', release)
 redis.register_function{
   function_name = 'scrutin_depth', callback = depth, flags = { 'no-writes' }
 }

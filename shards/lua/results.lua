@@ -14,4 +14,7 @@ local function publish(keys, args)
   return 1
 end
 
-redis.register_function('scrutin_publish', publish)
+-- Allowed when memory is full: it takes the place of the snapshot before it.
+redis.register_function{
+  function_name = 'scrutin_publish', callback = publish, flags = { 'allow-oom' }
+}
