@@ -1,8 +1,8 @@
 """Compares one shard's electors in Redis with its events and ballots in the tables.
 
 Votes may go on meanwhile. What was read is, in this order: the roll between two fences (`first`
-and `last` of the census), the outbox up to `last`, `ballots`, `vote_audit`, and a fence after all
-(`latest`). An event leaves the outbox only when both tables have it, `vote_audit` first; so:
+and `last` of the census), the outbox up to `last`, the tables, and a fence after all (`latest`).
+An event leaves the outbox only when both tables have it; so:
 
 - every event up to `last` is in the outbox as read, or in both tables;
 - an elector's record is the one after some event between `first` and `last`;

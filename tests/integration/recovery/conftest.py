@@ -8,15 +8,14 @@ import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.connection import connect
-from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from shards.client import ShardClient
 from shards.localcluster import LocalCluster
 from shards.options import Durability, RedisOptions
-from shards.outbox import Outbox
 from shards.roll import RollStore
 from tests.support.ballots import Answered, cast_all, draw
+from tests.support.draining import drain
 from tests.support.rolls import Roll, empty, load, make_roll, open_election
 
 LAWS = ("L2025-001", "L2025-002")
@@ -39,16 +38,6 @@ class Day(NamedTuple):
     async def drain(self) -> None:
         """Move all that waits to the tables and publish the results."""
         await drain(self.redis, self.clickhouse)
-
-
-async def drain(redis: ShardClient, clickhouse: AsyncClient) -> None:
-    """Drain to the end with a drainer of its own."""
-    outbox = Outbox(redis, owner="test")
-    drainer = Drainer(outbox, redis, clickhouse, DrainOptions(publish_ms=0))
-    while await drainer.run_once():
-        pass
-    await drainer.run_once()
-    await outbox.release()
 
 
 @pytest.fixture(scope="session")

@@ -52,14 +52,23 @@ class Tier:
                 except Unavailable:
                     self.unanswered.append(one)
 
-        async def kill() -> None:
-            async def enough() -> bool:
-                return len(self.log) >= ANSWERS_BEFORE_THE_KILL
+        async def answered() -> bool:
+            return len(self.log) >= ANSWERS_BEFORE_THE_KILL
 
-            await until(enough, "answers")
-            for node in self.cluster.nodes:
-                node.kill()
-            killed.set()
+        async def refused() -> bool:
+            return bool(self.unanswered)
+
+        async def kill() -> None:
+            try:
+                await until(answered, "answers")
+                if self.mode == "replicated":  # nothing may be answered on one disk alone
+                    for node in self.cluster.nodes[3:]:
+                        node.kill()
+                    await until(refused, "a vote that no replica confirms")
+                for node in self.cluster.nodes:
+                    node.kill()
+            finally:
+                killed.set()
 
         await asyncio.gather(kill(), *(vote() for _ in range(VOTERS)))
         await client.aclose()

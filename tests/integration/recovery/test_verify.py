@@ -9,16 +9,19 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from clickhouse.errors import ClickHouseRejected
+from clickhouse.history import Ballot, History
 from clickhouse.verify import Verification, Verifier
 from shards import keys
 from shards.client import ShardClient
-from shards.command import fcall, pack
+from shards.command import pack
+from shards.functions import fcall
 from shards.localcluster import LocalCluster
 from shards.options import Durability, RedisOptions
+from shards.outbox import OutboxEvent
 from shards.results import publish_results, read_results
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
 from tests.support.ballots import Vote, cast_all, stranger, vote_of
-from tests.support.rolls import Roll, empty, load, open_election
+from tests.support.rolls import Elector, Roll, empty, load, open_election
 
 
 async def verified(day: Day, *, settled: bool = True, differences_max: int = 20) -> Verification:
@@ -81,6 +84,40 @@ async def test_never_a_false_difference_while_votes_are_taken_and_drained(
     await reader.aclose()
     await day.drain()
     assert (await verified(day)).differences == []
+
+
+class Meddling(History):
+    """Lets votes be taken, and all be drained, between any two readings of the tables."""
+
+    def __init__(self, day: Day, voters: list[Elector]) -> None:
+        super().__init__(day.clickhouse)
+        self._day = day
+        self._voters = voters
+        self._rng = random.Random(12)
+
+    async def meddle(self) -> None:
+        await cast_all(self._day.store, [vote_of(voter, self._rng) for voter in self._voters])
+        await self._day.drain()
+
+    async def events(self, shards: range) -> list[OutboxEvent]:
+        events = await super().events(shards)
+        await self.meddle()
+        return events
+
+    async def ballots(self, shards: range) -> list[Ballot]:
+        ballots = await super().ballots(shards)
+        await self.meddle()
+        return ballots
+
+
+async def test_what_is_drained_between_two_readings_is_no_difference(day: Day, roll: Roll) -> None:
+    rng = random.Random(12)
+    await cast_all(day.store, [vote_of(elector, rng) for elector in roll.electors])
+    verifier = Verifier(day.redis, day.clickhouse)
+    verifier._history = Meddling(day, roll.electors[:300])
+    found = await verifier.run()
+    assert found.differences == []
+    assert found.waiting == len(roll.electors)
 
 
 Plant = Callable[[Day, Vote], Awaitable[object]]
