@@ -11,8 +11,9 @@ import msgspec
 
 from shards import keys
 from shards.client import ShardClient
-from shards.command import fcall, pack
+from shards.command import pack
 from shards.connection import Reply
+from shards.functions import fcall
 from shards.outbox import EventId, OutboxEvent, decode_event, decode_event_id
 from shards.records import ONCE_BYTES
 

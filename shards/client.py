@@ -7,6 +7,7 @@ Everything off the hot path (topology, `INFO`) is redis-py's; the calls themselv
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import hiredis
 
@@ -20,8 +21,16 @@ from shards.servers import NodeMemory, check_settings, read_memory
 from shards.topology import Address, Topology, endpoint_of
 from shards.verdicts import Action, Verdict, judge
 
-RETRY_PAUSE_S = 0.05
+RETRY_PAUSE_S = 0.02
+RETRY_PAUSE_S_MAX = 0.3
 REFRESH_PAUSE_S = 0.2  # at the least, between two looks at the map
+
+
+class _Failure(NamedTuple):
+    """Why a call failed, and on which lane it was."""
+
+    error: hiredis.ReplyError | ConnectionError
+    lane: Lane | None
 
 
 class ShardClient:
@@ -37,6 +46,7 @@ class ShardClient:
         self._endpoint = endpoint_of(options.url)
         self._topology = topology
         self._observer = observer
+        self._loop = asyncio.get_running_loop()
         self._lanes: dict[Address, Lane] = {}
         self._routes: list[Lane | None] = [None] * keys.SHARDS
         self._waiting = 0
@@ -74,17 +84,20 @@ class ShardClient:
         if self._waiting >= self._options.waiting_max:
             raise Overloaded(f"{self._waiting} calls wait already")
         lane = self._routes[shard]
+        began_at = self._loop.time()
         self._waiting += 1
         try:
             if lane is None:
-                return await self._retry(shard, command, NotSent("no primary serves the shard"))
-            try:
-                return await lane.submit(command)
-            except (hiredis.ReplyError, ConnectionError) as error:
-                return await self._retry(shard, command, error)
-            except NotConfirmed:
-                self._refresh_soon()  # perhaps a replica is gone
-                raise
+                failure = _Failure(NotSent("no primary serves the shard"), None)
+            else:
+                try:
+                    return await lane.submit(command)
+                except (hiredis.ReplyError, ConnectionError) as error:
+                    failure = _Failure(error, lane)
+            return await self._retry(shard, command, failure, began_at + self._options.timeout_s)
+        except NotConfirmed:
+            self._refresh_soon()  # perhaps a replica is gone
+            raise
         finally:
             self._waiting -= 1
 
@@ -98,6 +111,26 @@ class ShardClient:
     async def call_each(self, command: Callable[[int], bytes]) -> list[Reply]:
         """Send every shard its own command, made by `command(shard)`; as `call_all`."""
         return await self.call_all((shard, command(shard)) for shard in range(keys.SHARDS))
+
+    async def call_reachable(self, commands: Iterable[tuple[int, bytes]]) -> dict[int, Reply]:
+        """Send (shard, packed command) pairs, one a shard; return the replies that came, by shard.
+
+        A shard without a primary keeps nothing from the others. Raises `Unavailable` when no
+        shard answers, and the errors of `call` that are not passing.
+        """
+        pairs = list(commands)
+        answers = await asyncio.gather(
+            *(self.call(*pair) for pair in pairs), return_exceptions=True
+        )
+        replies = {}
+        for (shard, _), answer in zip(pairs, answers, strict=True):
+            if not isinstance(answer, BaseException):
+                replies[shard] = answer
+            elif not isinstance(answer, Unavailable):
+                raise answer
+        if pairs and not replies:
+            raise Unavailable(f"no shard answers: {answers[0]}")
+        return replies
 
     async def refresh(self) -> None:
         """Look at the cluster's map anew; raises `Unavailable`."""
@@ -166,42 +199,51 @@ class ShardClient:
         return lane
 
     async def _retry(
-        self, shard: int, command: bytes, error: hiredis.ReplyError | ConnectionError
+        self, shard: int, command: bytes, failure: "_Failure", deadline: float
     ) -> Reply:
-        """Repeat a failed call until it is answered or its time is up."""
-        maybe_executed = isinstance(error, ConnectionLost)
+        """Repeat a failed call until it is answered or the deadline (loop time) comes."""
+        executed = isinstance(failure.error, ConnectionLost)  # perhaps: nobody can tell
+        sent = False
+        tries = 0
         try:
-            async with asyncio.timeout(self._options.timeout_s):
+            async with asyncio.timeout_at(deadline):
                 while True:
-                    lane, asking = await self._mend(shard, error)
-                    if lane is None:
-                        continue
+                    lane: Lane | None = None
                     try:
-                        return await lane.submit(command, asking=asking)
+                        lane, asking = await self._mend(shard, failure, tries)
+                        tries += 1
+                        if lane is not None:
+                            sent = True
+                            return await lane.submit(command, asking=asking)
                     except (hiredis.ReplyError, ConnectionError) as again:
-                        error = again
-                        maybe_executed |= isinstance(error, ConnectionLost)
+                        failure = _Failure(again, lane)
+                        executed |= isinstance(again, ConnectionLost)
+                        sent = False
         except TimeoutError:
-            if maybe_executed:
-                raise NotConfirmed(f"connection lost and not mended in time: {error}") from error
-            raise Unavailable(f"shard {shard:02x}: {error}") from error
+            error: ShardsError = Unavailable(f"shard {shard:02x}: {failure.error}")
+        except ShardsError as permanent:
+            error = permanent
+        if executed or sent:
+            raise NotConfirmed(f"sent, but not answered in time: {error}") from failure.error
+        raise error from failure.error
 
-    async def _mend(
-        self, shard: int, error: hiredis.ReplyError | ConnectionError
-    ) -> tuple[Lane | None, bool]:
-        """Do what an error asks for; return the lane to try next and whether to send ASKING."""
-        lane = self._routes[shard]
+    async def _mend(self, shard: int, failure: "_Failure", tries: int) -> tuple[Lane | None, bool]:
+        """Do what an error asks for; return the lane to try next and whether to send ASKING.
+
+        Raises what cannot be mended, and the errors of a lane when mending itself fails.
+        """
+        error, asked = failure
         verdict = Verdict(Action.WAIT)
-        if isinstance(error, hiredis.ReplyError) and lane is not None:
-            verdict = judge(str(error), lane.address)
+        if isinstance(error, hiredis.ReplyError) and asked is not None:
+            verdict = judge(str(error), asked.address)
         match verdict.action:
             case Action.MOVE if verdict.address:
                 self._routes[shard] = self._lane(verdict.address)
                 self._refresh_soon()
             case Action.ASK if verdict.address:
                 return self._lane(verdict.address), True
-            case Action.LOAD_FUNCTIONS if lane is not None:
-                await asyncio.gather(*(lane.submit(load) for load in self._load_functions))
+            case Action.LOAD_FUNCTIONS if asked is not None:
+                await asyncio.gather(*(asked.submit(load) for load in self._load_functions))
             case Action.NO_ROLL:
                 raise RollMissing(str(error)) from error
             case Action.NO_ROOM:
@@ -209,7 +251,8 @@ class ShardClient:
             case Action.FAIL:
                 raise ShardsError(f"Redis refused a command: {error}") from error
             case _:
-                await asyncio.sleep(RETRY_PAUSE_S * (0.5 + random.random()))  # noqa: S311
+                pause_s = min(RETRY_PAUSE_S * 2**tries, RETRY_PAUSE_S_MAX)
+                await asyncio.sleep(pause_s * (0.5 + random.random()))  # noqa: S311
                 await self._refresh_if_due()
         return self._routes[shard], False
 

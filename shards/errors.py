@@ -5,6 +5,7 @@ ShardsError
 │   ├── ElectionError       the election file is not usable
 │   ├── SchemeMismatch      the roll was hashed in another way than these settings say
 │   ├── RollConflict        another roll is loaded already
+│   ├── RollLost            a roll that took ballots has lost part of its electors
 │   └── ReplayRefused       ballots of earlier do not fit into this cluster
 └── Unavailable             passing: the same call may succeed later
     ├── NotConfirmed        it may have been recorded, but durability was not confirmed
@@ -36,6 +37,10 @@ class RollConflict(ConfigurationError):
 
 class ReplayRefused(ConfigurationError):
     """The cluster was in use, or the ballots of earlier are not of the roll given."""
+
+
+class RollLost(ConfigurationError):
+    """Part of a roll that took ballots is gone; who voted is to be rebuilt, not forgotten."""
 
 
 class Unavailable(ShardsError):

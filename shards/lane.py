@@ -19,6 +19,7 @@ from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint
 
 BATCH_CALLS_MAX = 1024
 BATCHES_MAX = 64  # in flight at once; only one when each has to be confirmed
+WATCHES_A_TIMEOUT = 8
 CONFIRM_SLICE_MS = 3
 ASKING = pack("ASKING")
 
@@ -65,6 +66,7 @@ class Lane:
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Call] = deque()
+        self._unanswered: deque[_Call] = deque()  # and answered ones, until the watch comes by
         self._connection: PipelinedConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._flush_scheduled = False
@@ -82,8 +84,12 @@ class Lane:
         future: asyncio.Future[Reply] = self._loop.create_future()
         if asking:
             command = ASKING + command
-        self._waiting.append(_Call(command, 2 if asking else 1, future, self._loop.time()))
+        call = _Call(command, 2 if asking else 1, future, self._loop.time())
+        self._waiting.append(call)
+        self._unanswered.append(call)
         self._schedule_flush()
+        if self._watch is None:
+            self._watch_later()
         return future
 
     async def aclose(self) -> None:
@@ -114,11 +120,11 @@ class Lane:
         while self._waiting and len(self._batches) < self._batches_max:
             size = min(len(self._waiting), BATCH_CALLS_MAX)
             calls = [self._waiting.popleft() for _ in range(size)]
-            batch = self._loop.create_task(self._run_batch(connection, calls))
-            self._batches.add(batch)
-            batch.add_done_callback(self._batch_done)
-        if self._watch is None:
-            self._watch_later()
+            calls = [call for call in calls if not call.future.done()]  # its caller has gone
+            if calls:
+                batch = self._loop.create_task(self._run_batch(connection, calls))
+                self._batches.add(batch)
+                batch.add_done_callback(self._batch_done)
 
     def _batch_done(self, batch: asyncio.Task[None]) -> None:
         self._batches.discard(batch)
@@ -135,10 +141,11 @@ class Lane:
             )
             shortfall = await self._confirm(connection) if self._durable else None
         except ConnectionLost as error:
-            for call in calls:
-                if not call.future.done():
-                    call.future.set_exception(error)
+            _fail(calls, str(error))
             return
+        except BaseException:
+            _fail(calls, "the batch ended before its answers came")
+            raise
         unconfirmed = NotConfirmed(f"{self.address}: {shortfall}") if shortfall else None
         _resolve(calls, replies, unconfirmed)
 
@@ -186,20 +193,30 @@ class Lane:
                 future.set_exception(error)
 
     def _watch_later(self) -> None:
-        self._watch = self._loop.call_later(self._timeout_s / 4, self._check_overdue)
+        self._watch = self._loop.call_later(self._timeout_s / WATCHES_A_TIMEOUT, self._look)
 
-    def _check_overdue(self) -> None:
-        """End a connection that has stopped answering: its calls fail and may be tried anew."""
+    def _look(self) -> None:
+        """Fail the calls that are overdue, and end a connection that has stopped answering."""
         self._watch = None
-        connection = self._connection
-        if connection is None or connection.closed.done():
-            return
         now = self._loop.time()
-        sent_at = connection.oldest_sent_at
-        if sent_at is not None and now - sent_at > self._timeout_s:
+        unanswered = self._unanswered
+        while unanswered and (
+            unanswered[0].future.done() or now - unanswered[0].submitted_at > self._timeout_s
+        ):
+            _fail([unanswered.popleft()], "no answer in time")
+        connection = self._connection
+        sent_at = connection.oldest_sent_at if connection is not None else None
+        if connection is not None and sent_at is not None and now - sent_at > self._timeout_s:
             connection.abort()
-        elif sent_at is not None or self._waiting:
+        if unanswered or self._batches:
             self._watch_later()
+
+
+def _fail(calls: list[_Call], reason: str) -> None:
+    """Tell callers that still wait that the outcome is unknown."""
+    for call in calls:
+        if not call.future.done():
+            call.future.set_exception(ConnectionLost(reason))
 
 
 def _resolve(calls: list[_Call], replies: list[Reply], unconfirmed: NotConfirmed | None) -> None:

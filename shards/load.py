@@ -1,6 +1,7 @@
 """Loads a hash database into the cluster: checked first, resumable, never touching a ballot."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -8,9 +9,10 @@ import msgspec
 from hashgen.database import HashDatabase, Manifest
 from shards import keys
 from shards.client import ShardClient
-from shards.command import fcall, pack
+from shards.command import pack
 from shards.election import Election
-from shards.errors import ConfigurationError, RollConflict, ShardsError
+from shards.errors import ConfigurationError, RollConflict, RollLost, ShardsError
+from shards.functions import fcall
 from shards.roll import RollInfo
 
 ELECTORS_PER_BUCKET = 40  # the mean; Poisson keeps the fullest of a large roll under 128
@@ -71,8 +73,9 @@ async def load_roll(
     """Load a database whose files have been checked with `database.check()`.
 
     May be killed and run again, and run over a roll in use: buckets that are there are left
-    alone. Raises `ConfigurationError` for a law without a window, `RollConflict` when another
-    roll is loaded, `ShardsError` when the count in the cluster is wrong at the end.
+    alone. Once any shard takes ballots nothing is filled any more: an elector who is gone may have
+    voted. Raises `ConfigurationError` for a law without a window, `RollConflict` when another
+    roll is loaded, `RollLost`, `ShardsError` when the count in the cluster is wrong at the end.
     """
     info = await fill_roll(client, database, election, progress)
     await client.call_each(
@@ -94,13 +97,15 @@ async def fill_roll(
         raise ConfigurationError(
             f"the roll has electors for {', '.join(unknown)}, which the election file lacks"
         )
-    await _begin(client, info, election)
-    await _fill(client, info, database, progress or (lambda _: None))
+    in_use = await _begin(client, info, election)
+    fill = partial(_fill_command, roll_id=info.roll_id, in_use=in_use)
+    await _fill(client, buckets_of(database, info.buckets_per_shard), fill, progress)
     await _verify(client, info, database)
     return info
 
 
-async def _begin(client: ShardClient, info: RollInfo, election: Election) -> None:
+async def _begin(client: ShardClient, info: RollInfo, election: Election) -> bool:
+    """Open every shard for the roll; say whether any takes ballots already."""
     facts: list[bytes | str | int] = [info.roll_id, "info", msgspec.json.encode(info)]
     for law in election.laws:
         facts += [f"opens:{law.id}", law.opens_at_ms, f"closes:{law.id}", law.closes_at_ms]
@@ -108,28 +113,36 @@ async def _begin(client: ShardClient, info: RollInfo, election: Election) -> Non
         lambda shard: fcall("roll_begin", (keys.meta_key(shard),), *facts)
     )
     for shard, reply in enumerate(replies):
-        if reply != b"OK":
+        if reply not in (b"OK", b"READY"):
             raise RollConflict(
                 f"shard {shard:02x} holds roll {reply.decode()[:16]}… already and this is roll "
                 f"{info.roll_id[:16]}…; a cluster takes one roll: use an empty cluster"
             )
+    return b"READY" in replies
 
 
 async def _fill(
-    client: ShardClient, info: RollInfo, database: HashDatabase, progress: Progress
+    client: ShardClient,
+    buckets: Iterator[Bucket],
+    command: Callable[[Bucket], bytes],
+    progress: Progress | None,
 ) -> None:
-    buckets = buckets_of(database, info.buckets_per_shard)
     while batch := list(islice(buckets, BUCKETS_A_BATCH)):
-        await client.call_all(
-            (bucket.shard, _fill_command(bucket, info.roll_id)) for bucket in batch
-        )
-        progress(sum(bucket.electors for bucket in batch))
+        filled = await client.call_all((bucket.shard, command(bucket)) for bucket in batch)
+        if -1 in filled:
+            raise RollLost(
+                "electors are gone from a roll that took ballots: filling them in again would let"
+                " people vote twice; load an empty cluster with `scrutin replay`, which restores"
+                " who has voted"
+            )
+        if progress is not None:
+            progress(sum(bucket.electors for bucket in batch))
 
 
-def _fill_command(bucket: Bucket, roll_id: str) -> bytes:
+def _fill_command(bucket: Bucket, *, roll_id: str, in_use: bool) -> bytes:
     key = keys.bucket_key(bucket.shard, bucket.number)
     meta = keys.meta_key(bucket.shard)
-    return fcall("roll_fill", (key, meta), roll_id, bucket.fields)
+    return fcall("roll_fill", (key, meta), roll_id, bucket.fields, int(in_use))
 
 
 async def _verify(client: ShardClient, info: RollInfo, database: HashDatabase) -> None:

@@ -58,15 +58,29 @@ def free_ports(count: int) -> list[int]:
             held.close()
 
 
+# Lies among the append-only files and is included by the server's configuration. A server that
+# lost them refuses to start: as an empty primary its replica would copy it and be empty as well.
+DATA_MARKER = Path("appendonlydir", "initialised.conf")
+DATA_MARKER_TEXT = """\
+# Without this file the server does not start: its data is gone. Wait until a replica has taken its
+# place, then make this file again and join the server to the cluster as a replica.
+"""
+
+
 class LocalNode(LocalProcess):
-    """One server of the cluster, with its data in a directory of its own."""
+    """One server of the cluster, with its data in a directory of its own.
+
+    It starts only when it has data or `initialise` was called.
+    """
 
     def __init__(
         self, directory: Path, port: int, bus_port: int, *, appendonly: bool, timeout_ms: int
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port
-        settings = {
+        self._data_marker = directory / DATA_MARKER
+        settings: dict[str, object] = {
+            "include": self._data_marker,
             "port": port,
             "cluster-port": bus_port,
             "bind": "127.0.0.1",
@@ -88,6 +102,11 @@ class LocalNode(LocalProcess):
         for key, value in settings.items():
             argv += [f"--{key}", str(value)]
         super().__init__(f"redis-{port}", argv, log=directory / "server.log")
+
+    def initialise(self) -> None:
+        """Say that the node may start although it has no data."""
+        self._data_marker.parent.mkdir(exist_ok=True)
+        self._data_marker.write_text(DATA_MARKER_TEXT)
 
     def client(self) -> Redis:
         """Return a redis-py client of this node alone."""
@@ -148,6 +167,8 @@ class LocalCluster:
     async def start(self) -> None:
         """Start every node and wait until the cluster takes writes; raises `Unavailable`."""
         for node in self.nodes:
+            if not self._joined_marker.exists():
+                node.initialise()
             node.start()
         try:
             await asyncio.gather(*(node.wait_ready() for node in self.nodes))
@@ -180,15 +201,18 @@ class LocalCluster:
         try:
             cluster = await redis.cluster("INFO")
             replication = await redis.info("replication")
+            ranges = await redis.cluster("SLOTS")
         except (RedisError, OSError):
             return False
+        # Gossip may know a node before its role: clients count replicas from this list.
+        listed = len({node[2] for served in ranges for node in served[2:]})
         whole = cluster["cluster_state"] == "ok" and cluster["cluster_slots_ok"] == str(SLOTS)
         known = int(cluster["cluster_known_nodes"]) == len(self.nodes)
         if replication["role"] == "slave":
             in_step = replication["master_link_status"] == "up"
         else:
             in_step = replication["connected_slaves"] == len(self.nodes) // self._primaries - 1
-        return whole and known and in_step
+        return whole and known and in_step and listed == len(self.nodes)
 
     async def _join(self) -> None:
         clients = [node.client() for node in self.nodes]

@@ -7,8 +7,9 @@ import msgspec
 
 from shards import keys
 from shards.client import ShardClient
-from shards.command import fcall, pack
+from shards.command import pack
 from shards.connection import Reply
+from shards.functions import fcall
 
 GROUPS = 16  # shard groups in metrics: the first hex digit of the shard
 
@@ -74,21 +75,22 @@ class Outbox:
         self._owner = owner
 
     async def read(self, rows_max: int) -> OutboxBatch:
-        """Fence all shards, then read what lies before the fences, about `rows_max` rows.
+        """Fence the shards, then read what lies before the fences, about `rows_max` rows.
 
-        Raises `Unavailable`: nothing is lost, read again.
+        A shard that no primary serves is left for later. Raises `Unavailable` when none answers:
+        nothing is lost, read again.
         """
         fences = await self._fence()
-        readable = {shard: fence for shard, fence in enumerate(fences) if fence.last_id}
+        readable = {shard: fence for shard, fence in fences.items() if fence.last_id}
         share = max(1, rows_max // max(1, len(readable)))
-        slices = await self._client.call_all(
+        slices = await self._client.call_reachable(
             (shard, pack("XRANGE", keys.outbox_key(shard), "-", fence.last_id, "COUNT", share))
             for shard, fence in readable.items()
         )
         events: list[OutboxEvent] = []
         trims: dict[int, EventId] = {}
         name = hashlib.sha256()
-        for shard, entries in zip(readable, slices, strict=True):
+        for shard, entries in slices.items():
             if not entries:  # trimmed by another drainer meanwhile
                 continue
             name.update(b"%02x %b %b\n" % (shard, entries[0][0], entries[-1][0]))
@@ -99,7 +101,7 @@ class Outbox:
 
     async def renew(self, batch: OutboxBatch) -> None:
         """Keep the batch's leases while it is being stored; raises `Unavailable`."""
-        await self._client.call_all(
+        await self._client.call_reachable(
             (
                 shard,
                 fcall(
@@ -116,10 +118,10 @@ class Outbox:
     async def trim(self, batch: OutboxBatch) -> list[int]:
         """Drop a stored batch from the outbox; safe to repeat; raises `Unavailable`.
 
-        Returns the shards that refused, because another drainer took a lease since the batch was
-        read: theirs to trim, and nothing is lost, only stored again.
+        Returns the shards that still have it: another drainer took a lease since it was read, or
+        no primary answers. Nothing is lost then, the events are read and stored again.
         """
-        dropped = await self._client.call_all(
+        dropped = await self._client.call_reachable(
             (
                 shard,
                 fcall(
@@ -131,21 +133,23 @@ class Outbox:
             )
             for shard, (ms, seq) in batch.trims.items()
         )
-        return [shard for shard, count in zip(batch.trims, dropped, strict=True) if count < 0]
+        return [shard for shard in batch.trims if dropped.get(shard, -1) < 0]
 
     async def release(self) -> None:
         """Give the leases back, so that another drainer need not wait for them to expire."""
-        await self._client.call_each(
-            lambda shard: fcall("release", (keys.lease_key(shard),), self._owner)
+        await self._client.call_reachable(
+            (shard, fcall("release", (keys.lease_key(shard),), self._owner))
+            for shard in range(keys.SHARDS)
         )
 
     async def depth(self) -> list[OutboxDepth]:
-        """Measure what waits, by shard group; raises `Unavailable`."""
-        depths = await self._client.call_each(
-            lambda shard: fcall("depth", (keys.outbox_key(shard),))
+        """Measure what waits in the shards that answer, by group; raises `Unavailable`."""
+        depths = await self._client.call_reachable(
+            (shard, fcall("depth", (keys.outbox_key(shard),))) for shard in range(keys.SHARDS)
         )
-        lengths = [length for length, _ in depths]
-        ages_s = [age_ms / 1000 for _, age_ms in depths]
+        known = [depths.get(shard, (0, 0)) for shard in range(keys.SHARDS)]
+        lengths = [length for length, _ in known]
+        ages_s = [age_ms / 1000 for _, age_ms in known]
         size = keys.SHARDS // GROUPS
         return [
             OutboxDepth(
@@ -156,23 +160,29 @@ class Outbox:
             for group in range(GROUPS)
         ]
 
-    async def _fence(self) -> list[_Fence]:
-        replies = await self._client.call_each(
-            lambda shard: fcall(
-                "fence",
-                (keys.outbox_key(shard), keys.lease_key(shard), keys.token_key(shard)),
-                self._owner,
-                self.lease_ms,
+    async def _fence(self) -> dict[int, _Fence]:
+        replies = await self._client.call_reachable(
+            (
+                shard,
+                fcall(
+                    "fence",
+                    (keys.outbox_key(shard), keys.lease_key(shard), keys.token_key(shard)),
+                    self._owner,
+                    self.lease_ms,
+                ),
             )
+            for shard in range(keys.SHARDS)
         )
-        return [_Fence(*reply) for reply in replies]
+        return {shard: _Fence(*reply) for shard, reply in replies.items()}
 
 
-def _complete_until(fences: list[_Fence], trims: dict[int, EventId]) -> int | None:
-    for shard, fence in enumerate(fences):
+def _complete_until(fences: dict[int, _Fence], trims: dict[int, EventId]) -> int | None:
+    if len(fences) < keys.SHARDS:
+        return None
+    for shard, fence in fences.items():
         if fence.length and (shard not in trims or trims[shard] != decode_event_id(fence.last_id)):
             return None
-    return min(fence.now_ms for fence in fences)
+    return min(fence.now_ms for fence in fences.values())
 
 
 def decode_event_id(text: bytes) -> EventId:

@@ -4,7 +4,8 @@ import msgspec
 
 from shards import keys
 from shards.client import ShardClient
-from shards.command import fcall, pack
+from shards.command import pack
+from shards.functions import fcall
 
 
 class LawTally(msgspec.Struct, frozen=True):

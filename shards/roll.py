@@ -7,8 +7,9 @@ import msgspec
 
 from shards import keys
 from shards.client import ShardClient
-from shards.command import fcall, pack
+from shards.command import pack
 from shards.errors import Overloaded, RollIncomplete, RollMissing, SchemeMismatch
+from shards.functions import fcall
 
 CastStatus = Literal["accepted", "duplicate", "invalid", "closed", "conflict"]
 
@@ -99,15 +100,21 @@ class RollStore:
 
 
 async def read_roll_info(client: ShardClient) -> RollInfo:
-    """Read what is loaded; raises `RollMissing` unless every shard is complete."""
-    ready = await client.call_each(
-        lambda shard: pack("HMGET", keys.meta_key(shard), "ready", "info")
+    """Read what is loaded, of the shards that answer.
+
+    Raises `RollMissing` when they hold no roll, `RollIncomplete` unless each of them holds its
+    part of the same one, `Unavailable` when none answers.
+    """
+    answers = await client.call_reachable(
+        (shard, pack("HMGET", keys.meta_key(shard), "ready", "info"))
+        for shard in range(keys.SHARDS)
     )
-    missing = sum(1 for roll_id, _ in ready if roll_id is None)
-    if missing == keys.SHARDS:
+    held = [(roll_id, info) for roll_id, info in answers.values() if roll_id is not None]
+    if not held:
         raise RollMissing("no roll is loaded; run `scrutin roll load`")
-    if missing:
+    if len(held) < len(answers):
+        missing = len(answers) - len(held)
         raise RollIncomplete(f"the roll is not complete: {missing} of {keys.SHARDS} shards missing")
-    if len({roll_id for roll_id, _ in ready}) > 1:
+    if len({roll_id for roll_id, _ in held}) > 1:
         raise RollIncomplete("the shards do not agree on the roll")
-    return msgspec.json.decode(ready[0][1], type=RollInfo)
+    return msgspec.json.decode(held[0][1], type=RollInfo)

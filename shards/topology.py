@@ -5,7 +5,9 @@ import ssl
 from typing import Any, NamedTuple
 
 from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import RedisSSLContext, SSLConnection, parse_url
+from redis.cluster import PRIMARY
 from redis.exceptions import NoPermissionError, RedisClusterException, RedisError
 
 from shards import keys
@@ -67,12 +69,12 @@ class Topology:
     """The cluster's slot map, refreshed on demand."""
 
     def __init__(self, url: str) -> None:
-        self._cluster = RedisCluster.from_url(
+        self._nodes = RedisCluster.from_url(
             url,
             require_full_coverage=False,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             socket_timeout=CONNECT_TIMEOUT_S,
-        )
+        ).nodes_manager
         self._refresh: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
@@ -80,7 +82,7 @@ class Topology:
         if self._refresh is not None:
             self._refresh.cancel()
             await asyncio.gather(self._refresh, return_exceptions=True)
-        await self._cluster.aclose()
+        await self._disconnect()
 
     async def refresh(self) -> None:
         """Ask the cluster anew; those who ask at the same time share one answer.
@@ -93,14 +95,20 @@ class Topology:
 
     async def _ask(self) -> None:
         try:
-            await self._cluster.aclose()
-            await self._cluster.initialize()
+            await self._disconnect()
+            # Not the whole client's initialize(): that goes on to ask the first primary for its
+            # commands, and fails when that very one is away.
+            await self._nodes.initialize()
         except (RedisError, RedisClusterException, OSError) as error:
             raise Unavailable(f"no Redis node answers: {error}") from error
 
+    async def _disconnect(self) -> None:
+        await self._nodes.aclose()
+        await self._nodes.aclose("startup_nodes")
+
     def routes(self) -> dict[int, Route]:
         """Return the route of every shard that some primary serves."""
-        slots = self._cluster.nodes_manager.slots_cache
+        slots = self._nodes.slots_cache
         routes = {}
         for shard in range(keys.SHARDS):
             if nodes := slots.get(keys.slot(shard)):
@@ -109,34 +117,39 @@ class Topology:
         return routes
 
     async def primaries_info(self, section: str) -> dict[Address, dict[str, object]]:
-        """Return `INFO section` of every primary; raises `Unavailable`."""
-        nodes = self._cluster.get_primaries()
-        try:
-            answers = await asyncio.gather(
-                *(self._cluster.info(section, target_nodes=node) for node in nodes)
-            )
-        except (RedisError, OSError) as error:
-            raise Unavailable(f"a primary does not answer: {error}") from error
-        return {
-            Address(node.host, int(node.port)): answer
-            for node, answer in zip(nodes, answers, strict=True)
-        }
+        """Return `INFO section` of the primaries that answer; raises `Unavailable` if none does."""
+        return await self._ask_each(self._nodes.get_nodes_by_server_type(PRIMARY), "INFO", section)
 
     async def settings(self, names: list[str]) -> dict[Address, dict[str, str]]:
-        """Return configuration settings of every node that is up, replicas too.
+        """Return configuration settings of every node that answers, replicas too.
 
-        Raises `Unavailable`, and `ConfigurationError` when our user may not read them.
+        Raises `Unavailable` if none does, `ConfigurationError` when our user may not read them.
         """
-        nodes = self._cluster.get_nodes()
+        nodes = list(self._nodes.nodes_cache.values())
         try:
-            answers = await asyncio.gather(
-                *(self._cluster.config_get(*names, target_nodes=node) for node in nodes)
-            )
+            answers = await self._ask_each(nodes, "CONFIG GET", *names)
         except NoPermissionError as error:
             raise ConfigurationError(f"the Redis user needs CONFIG|GET: {error}") from error
-        except (RedisError, OSError) as error:
-            raise Unavailable(f"a node does not answer: {error}") from error
         return {
-            Address(node.host, int(node.port)): {str(key): str(answer[key]) for key in answer}
-            for node, answer in zip(nodes, answers, strict=True)
+            address: {str(name): str(value) for name, value in answer.items()}
+            for address, answer in answers.items()
         }
+
+    async def _ask_each(
+        self, nodes: list[ClusterNode], command: str, *arguments: str
+    ) -> dict[Address, dict[str, Any]]:
+        answers = await asyncio.gather(
+            *(node.execute_command(command, *arguments) for node in nodes), return_exceptions=True
+        )
+        replies = {}
+        trouble: BaseException | None = None
+        for node, answer in zip(nodes, answers, strict=True):
+            if isinstance(answer, NoPermissionError):
+                raise answer
+            if isinstance(answer, BaseException):
+                trouble = answer
+            else:
+                replies[Address(node.host, int(node.port))] = answer
+        if not replies:
+            raise Unavailable(f"no Redis node answers: {trouble}")
+        return replies

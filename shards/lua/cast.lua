@@ -71,17 +71,17 @@ local function cast(keys, args)
   local repeats = ''
   if record ~= '0' then
     if string.sub(record, 2, 17) == request_id then
-      if string.sub(record, 1, 1) ~= choice then return CONFLICT end
       -- Written again unchanged, so that the caller's durability wait covers the first write,
       -- which may have come over another connection.
       redis.call('HSET', bucket, field, record)
+      if string.sub(record, 1, 1) ~= choice then return CONFLICT end
       return ACCEPTED
     end
     repeats = redis.call('GET', repeats_key) or ''
     local ago, repeat_choice = find_repeat(repeats, request_id)
     if ago then
-      if repeat_choice ~= choice then return CONFLICT end
       redis.call('HSET', bucket, field, record)
+      if repeat_choice ~= choice then return CONFLICT end
       return tonumber(string.sub(record, 18)) - ago + 1
     end
   end

@@ -4,12 +4,13 @@
 -- Opens a shard for loading, or confirms that it is open for the same roll.
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id, then field and value pairs to set (scheme, counts, law windows)
--- Returns 'OK', or the id of the other roll that the shard holds already.
+-- Returns 'OK', 'READY' when the shard takes ballots already, or the id of the other roll that it
+-- holds.
 local function roll_begin(keys, args)
-  local loaded = redis.call('HGET', keys[1], 'roll')
-  if loaded and loaded ~= args[1] then return loaded end
+  local held = redis.call('HMGET', keys[1], 'roll', 'ready')
+  if held[1] and held[1] ~= args[1] then return held[1] end
   redis.call('HSET', keys[1], 'roll', unpack(args))
-  return redis.status_reply('OK')
+  return redis.status_reply(held[2] and 'READY' or 'OK')
 end
 
 -- Writes one bucket, wholly or (when it is there already) not at all.
@@ -17,12 +18,14 @@ end
 --       2 {xx}:meta
 -- ARGV  1 roll id
 --       2 the bucket's fields, 16 bytes each, joined
--- Returns 1 when written, 0 when the bucket was there.
+--       3 '1' when the bucket must be there: the roll has taken ballots
+-- Returns 1 when written, 0 when the bucket was there, -1 when it must be and is not.
 local function roll_fill(keys, args)
   if redis.call('HGET', keys[2], 'roll') ~= args[1] then
     return redis.error_reply('NOROLL this shard is not open for that roll')
   end
   if redis.call('EXISTS', keys[1]) == 1 then return 0 end
+  if args[3] == '1' then return -1 end
   local pairs_to_set = {}
   for first = 1, #args[2], 16 do
     pairs_to_set[#pairs_to_set + 1] = string.sub(args[2], first, first + 15)

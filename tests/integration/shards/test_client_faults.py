@@ -11,7 +11,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from hashgen import ballot_hash
-from shards import keys
+from shards import functions, keys
 from shards.client import ShardClient
 from shards.command import pack
 from shards.errors import ConfigurationError, NotConfirmed, Overloaded, Unavailable
@@ -198,7 +198,7 @@ async def test_a_stalled_server_costs_no_more_than_the_timeout(
         began_at = asyncio.get_running_loop().time()
         with pytest.raises(NotConfirmed):
             await client.call(0, pack("SET", keys.tag(0) + b":test", ""))
-        assert asyncio.get_running_loop().time() - began_at < 5 * options.timeout_s
+        assert asyncio.get_running_loop().time() - began_at < 1.5 * options.timeout_s
         for node in cluster.nodes:
             node.send(signal.SIGCONT)
         await insist(lambda: store.cast(b"s" * 32, LAW, "oui", b"a" * 16))
@@ -253,3 +253,61 @@ async def test_a_server_that_may_forget_is_refused(
         await redis.config_set(name, value)
     with pytest.raises(ConfigurationError, match=f"{cluster.nodes[4].port} has {name} {value}"):
         await client.check_servers()
+
+
+async def test_a_lost_shard_keeps_nothing_from_the_others(
+    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = [ballot_hash(*elector) for elector in roll.electors[:300]]
+    await asyncio.gather(*(store.cast(ballot, LAW, "oui", b"a" * 16) for ballot in ballots))
+    lost = {h for h in ballots if await primary_of(cluster, h[0]) is cluster.nodes[0]}
+    for node in (cluster.nodes[0], cluster.nodes[3]):  # a primary and its replica
+        node.kill()
+    options = RedisOptions(
+        cluster.url.replace(str(cluster.nodes[0].port), str(cluster.nodes[1].port))
+    )
+    newcomer = await ShardClient.connect(options)
+    try:
+        await newcomer.check_servers()
+        assert len(await newcomer.ping()) == 1
+        assert len(await newcomer.node_memory()) == 2
+        reopened = await RollStore.open(newcomer, scheme="sha256", key_fingerprint="")
+        outbox = Outbox(newcomer, owner="test")
+        batch = await outbox.read(100_000)
+        assert {event.vote_hash for event in batch.events} == set(ballots) - lost
+        assert batch.complete_until_ms is None
+        assert await outbox.trim(batch) == []
+        assert sum(group.events for group in await outbox.depth()) == 0
+        there = next(h for h in ballots if h not in lost)
+        assert await reopened.cast(there, LAW, "oui", b"b" * 16) == Cast("duplicate", 1)
+        with pytest.raises(Unavailable):
+            await reopened.cast(next(iter(lost)), LAW, "oui", b"b" * 16)
+    finally:
+        await newcomer.aclose()
+
+
+async def test_functions_that_cannot_be_loaded_are_a_passing_trouble(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    ballot = ballot_hash(*roll.electors[0])
+    async with (await primary_of(cluster, ballot[0])).client() as redis:
+        await redis.function_flush("SYNC")
+        await redis.config_set("maxmemory", 1)
+        with pytest.raises(Unavailable, match="OOM"):
+            await store.cast(ballot, LAW, "oui", b"a" * 16)
+        await redis.config_set("maxmemory", 0)
+    assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
+
+
+async def test_functions_of_another_version_are_left_alone(
+    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballot = ballot_hash(*roll.electors[0])
+    name = functions.qualified("cast").decode()
+    async with (await primary_of(cluster, ballot[0])).client() as redis:
+        await redis.function_flush("SYNC")
+        old = functions.sources()[0].decode().replace(name, "scrutin_cast_0ld")
+        await redis.function_load(old)
+        assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
+        libraries = [library[1].decode() for library in await redis.function_list()]
+    assert {"scrutin_cast_0ld", name} <= set(libraries)

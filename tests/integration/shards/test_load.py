@@ -12,7 +12,7 @@ from hashgen.generate import Options
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.errors import ConfigurationError, RollConflict, RollMissing, ShardsError
+from shards.errors import ConfigurationError, RollConflict, RollLost, RollMissing, ShardsError
 from shards.load import buckets_of, count_electors, load_roll
 from shards.roll import RollStore, read_roll_info
 from tests.support.rolls import LAW, Roll, load, make_roll, open_election
@@ -75,13 +75,26 @@ async def test_a_killed_load_goes_on(client: ShardClient, roll: Roll) -> None:
     assert sum(counts) == info.electors == len(roll.electors)
 
 
-async def test_a_lost_bucket_is_noticed_and_mended(client: ShardClient, roll: Roll) -> None:
-    await load(client, roll, open_election(LAW))
+@pytest.mark.parametrize("whole_shard", [False, True])
+async def test_electors_lost_from_a_roll_in_use_are_not_filled_again(
+    store: RollStore, client: ShardClient, roll: Roll, whole_shard: bool
+) -> None:
+    ballot = next(h for h in (ballot_hash(*e) for e in roll.electors) if h[0] == 3)
+    assert (await store.cast(ballot, LAW, "oui", b"a" * 16)).status == "accepted"
     await client.call(3, pack("DEL", keys.bucket_key(3, 0)))
-    info = await read_roll_info(client)
-    assert sum(await count_electors(client, info.buckets_per_shard)) < info.electors
+    if whole_shard:
+        await client.call(3, pack("DEL", keys.meta_key(3)))
+    with pytest.raises(RollLost, match="scrutin replay"):
+        await load(client, roll, open_election(LAW))
+    assert await client.call(3, pack("EXISTS", keys.bucket_key(3, 0))) == 0
+
+
+async def test_a_load_killed_while_opening_the_shards_goes_on(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    await client.call(3, pack("HDEL", keys.meta_key(3), "ready"))
     await load(client, roll, open_election(LAW))
-    assert sum(await count_electors(client, info.buckets_per_shard)) == info.electors
+    assert (await read_roll_info(client)).electors == len(roll.electors)
 
 
 async def test_a_foreign_elector_in_the_cluster_is_noticed(client: ShardClient, roll: Roll) -> None:
