@@ -51,6 +51,7 @@ class ShardClient:
         self._routes: list[Lane | None] = [None] * keys.SHARDS
         self._waiting = 0
         self._refreshed_at = float("-inf")
+        self._loads: dict[Lane, asyncio.Future[list[Reply]]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._load_functions = functions.load_commands()
 
@@ -243,7 +244,7 @@ class ShardClient:
             case Action.ASK if verdict.address:
                 return self._lane(verdict.address), True
             case Action.LOAD_FUNCTIONS if asked is not None:
-                await asyncio.gather(*(asked.submit(load) for load in self._load_functions))
+                await asyncio.shield(self._loading(asked))
             case Action.NO_ROLL:
                 raise RollMissing(str(error)) from error
             case Action.NO_ROOM:
@@ -255,6 +256,14 @@ class ShardClient:
                 await asyncio.sleep(pause_s * (0.5 + random.random()))  # noqa: S311
                 await self._refresh_if_due()
         return self._routes[shard], False
+
+    def _loading(self, lane: Lane) -> asyncio.Future[list[Reply]]:
+        """Load the functions on a lane's server; calls that miss them meanwhile share one load."""
+        loading = self._loads.get(lane)
+        if loading is None or loading.done():
+            loading = asyncio.gather(*(lane.submit(load) for load in self._load_functions))
+            self._loads[lane] = loading
+        return loading
 
     def _refresh_soon(self) -> None:
         if not self._background:
