@@ -8,11 +8,13 @@ import msgspec
 
 from tests.support.campaign import Answer, Attempt
 
+Event = Literal["sent", "answered", "gave_up", "contradicted"]
+
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One event of one attempt. `at_s` is since the run began; `tries` counts its sendings."""
 
-    event: Literal["sent", "answered", "gave_up", "contradicted"]
+    event: Event
     request_id: str
     vote_hash: str
     vote: str

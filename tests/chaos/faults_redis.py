@@ -1,5 +1,8 @@
 """What can happen to the Redis tier."""
 
+import shutil
+from pathlib import Path
+
 from tests.chaos.network import Wire
 from tests.chaos.run import Run
 
@@ -13,6 +16,36 @@ async def primary_killed(run: Run) -> None:
     if run.rng.random() < 0.7:
         await run.stack.failed_over(replica)
     await run.stack.revive(primary)
+
+
+async def primary_disk_lost(run: Run) -> None:
+    """A primary dies with its disk: it must not come back empty, as its replica would copy that.
+
+    Once the replica has taken over, an operator puts an empty server in its place.
+    """
+    await run.moment()
+    part = run.rng.randrange(3)
+    primary, replica = await run.stack.primary(part), await run.stack.replica(part)
+    lost_id = await run.stack.node_id(primary)
+    run.stack.kill(primary)
+    lost = ["appendonlydir", "nodes.conf"]
+    if run.rng.random() < 0.5:
+        lost.pop()
+    for name in lost:
+        remove(primary.log.parent / name)
+    await run.stack.revive(primary)
+    assert await run.stack.failed_over(replica), "the replica did not take over"
+    assert not primary.alive, "a server without its data must not start"
+    (primary.log.parent / "nodes.conf").unlink(missing_ok=True)
+    await run.stack.replace(primary, lost_id, replica)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a directory."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 async def shard_killed(run: Run) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,17 +30,24 @@ PROBES = 60
 
 
 class Run:
-    """What a fault gets: the stack, its own random numbers, and how far the voting is."""
+    """What a fault gets: the stack, its own random numbers, and how far the voting is.
 
-    def __init__(self, stack: ChaosStack, rng: random.Random, progress: Progress) -> None:
+    A fault that sends votes of its own adds them to `attempts` and logs them.
+    """
+
+    def __init__(
+        self, stack: ChaosStack, rng: random.Random, sending: Sending, attempts: list[Attempt]
+    ) -> None:
         self.stack = stack
         self.rng = rng
-        self.progress = progress
+        self.sending = sending
+        self.progress = sending.progress
+        self.attempts = attempts
 
     async def moment(self, earliest: float = 0.1, latest: float = 0.5) -> None:
         """Wait until a drawn share of the attempts is answered."""
         share = self.rng.uniform(earliest, latest)
-        await self.progress.until_answered(int(share * self.progress.attempts))
+        await self.progress.until_answered(int(share * len(self.attempts)))
 
     async def answers(self, least: int, most: int) -> None:
         """Wait for some more answers, their number drawn, or until the voting halts."""
@@ -49,6 +57,17 @@ class Run:
     async def troubles(self, least: int, most: int) -> None:
         """Wait until some sendings got no decision, their number drawn."""
         await self.progress.until_troubled(self.rng.randint(least, most))
+
+    async def drained(self, timeout_s: float) -> None:
+        """Wait until the outbox is empty; raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    if not await self.stack.outbox_events():
+                        return
+                except RedisError:
+                    pass  # a primary is away; it is asked again
+                await asyncio.sleep(POLL_S)
 
 
 Fault = Callable[[Run], Awaitable[None]]
@@ -99,16 +118,15 @@ class Player:
         path = self._logs / f"{scenario.name}-{seed}.jsonl"
         path.unlink(missing_ok=True)
         progress = Progress(len(attempts))
-        run = Run(self._stack, random.Random(rng.random()), progress)
         with ClientLog(path) as log:
             sending = Sending(self._stack.edge_urls, log, progress, random.Random(rng.random()))
-            violations = await self._vote(scenario, run, sending, attempts)
+            run = Run(self._stack, random.Random(rng.random()), sending, attempts)
+            violations = await self._vote(scenario, run)
             if not violations:
-                probes = await self._probe(sending, path, attempts)
-                attempts = [*attempts, *probes]
+                attempts += await self._probe(sending, path, attempts)
         account = read_account(path, attempts)
         violations += account.contradictions
-        violations += await self._check(account.answers, account.unanswered)
+        violations += await self._check(run, account.answers, account.unanswered)
         return Report(
             scenario.name,
             seed,
@@ -121,11 +139,9 @@ class Player:
             violations,
         )
 
-    async def _vote(
-        self, scenario: Scenario, run: Run, sending: Sending, attempts: Sequence[Attempt]
-    ) -> list[str]:
+    async def _vote(self, scenario: Scenario, run: Run) -> list[str]:
         """Have the votes cast while the fault is at work; return what must not have happened."""
-        voting = asyncio.ensure_future(vote(sending, attempts))
+        voting = asyncio.ensure_future(vote(run.sending, list(run.attempts)))
         try:
             async with asyncio.timeout(VOTING_TIMEOUT_S):
                 await scenario.fault(run)
@@ -133,7 +149,10 @@ class Player:
                 await voting
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has failed
             waiting = run.progress.attempts - run.progress.over
-            return [f"{type(error).__name__} {error} ({waiting} attempts open)"]
+            calls = traceback.extract_tb(error.__traceback__)
+            where = " > ".join(f"{call.name}:{call.lineno}" for call in calls)
+            text = f"{type(error).__name__} {error} at {where}"
+            return [f"{text} ({waiting} attempts open)"]
         finally:
             voting.cancel()
             await asyncio.gather(voting, return_exceptions=True)
@@ -178,11 +197,12 @@ class Player:
             )
             log.write(wrong)
 
-    async def _check(self, answers: Sequence[Answer], unanswered: Sequence[Attempt]) -> list[str]:
+    async def _check(
+        self, run: Run, answers: Sequence[Answer], unanswered: Sequence[Attempt]
+    ) -> list[str]:
         """Hold the stores against the client's log."""
         try:
-            async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                await self._drained()
+            await run.drained(DRAIN_TIMEOUT_S)
         except TimeoutError:
             return ["the outbox did not drain to empty"]
         hashes = sorted({a.attempt.vote_hash for a in answers} | {a.vote_hash for a in unanswered})
@@ -200,15 +220,6 @@ class Player:
         except TimeoutError:
             found.append(f"published {await self._published()}, the ballots are {expected}")
         return found
-
-    async def _drained(self) -> None:
-        while True:
-            try:
-                if not await self._stack.outbox_events():
-                    return
-            except RedisError:
-                pass  # a primary is away; it is asked again
-            await asyncio.sleep(POLL_S)
 
     async def _published(self) -> tuple[int, int]:
         """Return oui and non as drainers published them last."""

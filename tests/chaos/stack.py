@@ -6,7 +6,9 @@ them goes through the network's proxies.
 
 import asyncio
 import contextlib
+import random
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
@@ -17,18 +19,24 @@ from redis.exceptions import RedisError
 
 from clickhouse.local.process import LocalClickHouse
 from shards import keys
-from shards.localcluster import LocalCluster, LocalNode, free_ports
+from shards.localcluster import LocalCluster, LocalNode
 from shards.process import LocalProcess
+from tests.chaos.clocks import Clocks
 from tests.chaos.electorate import Electorate
 from tests.chaos.network import Network
 
 NODE_TIMEOUT_MS = 1000
 HEAL_TIMEOUT_S = 40.0
 POLL_S = 0.02
+NODES = 6
 EDGES = 2
 DRAINERS = 2
 # Shorter than shipped, so that a run is over sooner; their relations are the same.
-SERVICE_SETTINGS = {"SCRUTIN_REDIS_TIMEOUT_S": "1.0", "SCRUTIN_DURABILITY_TIMEOUT_MS": "400"}
+SERVICE_SETTINGS = {
+    "SCRUTIN_REDIS_TIMEOUT_S": "1.0",
+    "SCRUTIN_DURABILITY_TIMEOUT_MS": "400",
+    "SCRUTIN_BODY_TIMEOUT_S": "2.0",
+}
 
 
 async def eventually(holds: Callable[[], bool], timeout_s: float) -> bool:
@@ -38,6 +46,18 @@ async def eventually(holds: Callable[[], bool], timeout_s: float) -> bool:
             while not holds():  # noqa: ASYNC110
                 await asyncio.sleep(POLL_S)
     return holds()
+
+
+def quiet_ports(count: int) -> list[int]:
+    """Return free ports that no outgoing connection will take while their server is down."""
+    found: list[int] = []
+    for port in random.sample(range(10_000, 30_000), 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError("too few free ports")
 
 
 class ChaosStack:
@@ -55,9 +75,13 @@ class ChaosStack:
         self.directory = directory
         self.electorate = electorate
         self.network = network
-        self.cluster = LocalCluster(directory / "redis", node_timeout_ms=node_timeout_ms)
-        self.clickhouse = LocalClickHouse(directory / "clickhouse")
-        self.edge_ports = free_ports(EDGES)
+        ports = quiet_ports(2 * NODES + 1 + EDGES)
+        self.cluster = LocalCluster(
+            directory / "redis", ports=ports[: 2 * NODES], node_timeout_ms=node_timeout_ms
+        )
+        self.clickhouse = LocalClickHouse(directory / "clickhouse", ports[2 * NODES])
+        self.clocks = Clocks(directory / "clocks")
+        self.edge_ports = ports[2 * NODES + 1 :]
         self.edges: list[LocalProcess] = []
         self.drainers: list[LocalProcess] = []
         self.redis_url = ""
@@ -118,6 +142,11 @@ class ChaosStack:
             for number, port in enumerate(self.edge_ports)
         ]
         self.drainers = [self._service(f"drainer-{number}", "drain") for number in range(DRAINERS)]
+        for process in (*self.nodes, *self.edges, *self.drainers):
+            self.clocks.give(process)
+        for node in self.nodes:
+            # A file that may not grow then is an error to the server, as a full disk is, no signal.
+            node.argv = ["/bin/sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", *node.argv]
 
     def _service(self, name: str, *arguments: str) -> LocalProcess:
         env = SERVICE_SETTINGS | {
@@ -164,6 +193,33 @@ class ChaosStack:
                 await asyncio.to_thread(process.start)
                 self._killed.discard(process)
 
+    async def node_id(self, node: LocalNode) -> str:
+        """Return by what name the cluster knows a server."""
+        async with node.client() as redis:
+            return str((await redis.cluster("MYID")).decode())
+
+    async def replace(self, node: LocalNode, lost_id: str, primary: LocalNode) -> None:
+        """Join an empty server as a replica, where the node `lost_id` was: an operator's work."""
+        node.initialise()
+        await self.revive(node)
+        await node.wait_ready()
+        async with node.client() as redis, primary.client() as leader:
+            for other in self.nodes:
+                if other is not node:
+                    async with other.client() as peer:
+                        await peer.cluster("FORGET", lost_id)
+            leader_id = await leader.cluster("MYID")
+            bus_port = node.argv[node.argv.index("--cluster-announce-bus-port") + 1]
+            await leader.cluster("MEET", "127.0.0.1", _announced(node), bus_port)
+            async with asyncio.timeout(HEAL_TIMEOUT_S):
+                while True:
+                    try:
+                        await redis.cluster("REPLICATE", leader_id)
+                    except RedisError:  # gossip has not told it of its primary yet
+                        await asyncio.sleep(POLL_S)
+                    else:
+                        return
+
     async def role(self, node: LocalNode) -> str:
         """Return `master`, `slave`, or `` when it does not answer."""
         try:
@@ -203,10 +259,10 @@ class ChaosStack:
         if not any(int(part[0]) <= slot <= int(part[-1]) for part in me["slots"]):
             return None
         ours = [key for key, entry in known.items() if entry["master_id"] == me["node_id"]]
-        return (node, self._announced(ours[0].rpartition(":")[2])) if ours else None
+        return (node, self._node_at(ours[0].rpartition(":")[2])) if ours else None
 
-    def _announced(self, port: str) -> LocalNode:
-        [node] = [node for node in self.nodes if port in node.argv]
+    def _node_at(self, port: str) -> LocalNode:
+        [node] = [node for node in self.nodes if port == _announced(node)]
         return node
 
     async def failed_over(self, replica: LocalNode, timeout_s: float = 15.0) -> bool:
@@ -242,6 +298,8 @@ class ChaosStack:
         self.network.mend_all()
         for process in list(self._frozen):
             self.thaw(process)
+        for process in (*self.nodes, *self.edges, *self.drainers):
+            self.clocks.skew(process, 0)
         fallen = [
             f"{process.name} ended by itself ({process.how_it_ended}):\n{process.log_tail(3)}"
             for process in (*self.edges, *self.drainers, self.clickhouse)
@@ -259,6 +317,11 @@ class ChaosStack:
                 for url in self.edge_urls:
                     while not await _ready(http, url):  # noqa: ASYNC110
                         await asyncio.sleep(POLL_S)
+
+
+def _announced(node: LocalNode) -> str:
+    """Return the port under which the cluster knows a node."""
+    return node.argv[node.argv.index("--cluster-announce-port") + 1]
 
 
 async def _ready(http: aiohttp.ClientSession, url: str) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.chaos.clientlog import ClientLog, Line
+from tests.chaos.clientlog import ClientLog, Event, Line
 from tests.support.campaign import STATUS_BY_CODE, Attempt
 
 VOTERS = 96
@@ -163,7 +163,7 @@ class _Voter:
 
     def _note(
         self,
-        event: str,
+        event: Event,
         attempt: Attempt,
         *,
         status: str = "",
@@ -172,7 +172,7 @@ class _Voter:
     ) -> None:
         at_s = round(self._sending.progress.now_s, 4)
         line = Line(
-            event, attempt.request_id, attempt.vote_hash, attempt.vote, at_s,  # type: ignore[arg-type]
+            event, attempt.request_id, attempt.vote_hash, attempt.vote, at_s,
             status, attempt_count, tries,
         )  # fmt: skip
         self._sending.log.write(line)

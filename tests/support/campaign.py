@@ -135,7 +135,8 @@ async def read_tables(
 
         async def rows(sql: str) -> list[list[str]]:
             query = f"{sql}{only} FORMAT JSONCompactStrings"
-            async with http.post(clickhouse_url, data=query) as response:
+            size = {"max_query_size": str(len(query) + 1)}
+            async with http.post(clickhouse_url, params=size, data=query) as response:
                 said = await response.json(content_type=None)
                 return list(said["data"])
 
