@@ -24,7 +24,12 @@ end
 local function fence(keys, args)
   local now_ms = now_in_ms()
   local length = redis.call('XLEN', keys[1])
-  if length == 0 then return { now_ms, 0, '', 0 } end
+  if length == 0 then
+    -- Written again unchanged, so that the wait covers this too: an old primary that has not heard
+    -- of its successor must not say that nothing is left.
+    redis.call('SET', keys[3], redis.call('GET', keys[3]) or '0')
+    return { now_ms, 0, '', 0 }
+  end
   local owner = redis.call('GET', keys[2])
   if owner and owner ~= args[1] then return { now_ms, length, '', 0 } end
   local token = tonumber(redis.call('GET', keys[3]) or 0)
