@@ -1,15 +1,18 @@
-"""Stores an outbox batch: one insert a table, safe to repeat.
+"""Stores an outbox batch: one insert a table, safe to repeat, and a look at what was stored.
 
 The batch's token lets ClickHouse drop an insert that it already has. That is only thrift: the
 tables collapse equal events whether or not a block comes twice, and however it is cut.
 """
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from clickhouse_connect.driver import AsyncClient
 
+from clickhouse.errors import ClickHouseUnavailable
+from clickhouse.proof import table_lacking
 from clickhouse.retry import classified
 from shards.outbox import OutboxBatch, OutboxEvent
 
@@ -35,20 +38,26 @@ class VoteSink:
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
+        self._unproven = ""  # token of a batch that was inserted and then not found
 
     async def store(self, batch: OutboxBatch) -> None:
-        """Return once both tables have the batch; safe to repeat.
+        """Return once both tables are seen to have the batch; safe to repeat.
 
         Raises ClickHouseUnavailable, when some of it may be stored, and ClickHouseRejected.
         """
+        # A server that drops for its token what it has not must not drop it again.
+        token = uuid.uuid4().hex if batch.token == self._unproven else batch.token
         # Not on the event loop: 100,000 rows take some 50 ms, and an edge may live there too.
         audit = await asyncio.to_thread(_columns, batch.events)
-        await self._insert("vote_audit", audit, batch.token)
+        await self._insert("vote_audit", audit, token)
         accepted = [event for event in batch.events if event.status == "accepted"]
         if accepted:
             columns = await asyncio.to_thread(_columns, accepted)
             ballots = {name: columns[name] for name in _BALLOT_COLUMNS}
-            await self._insert("ballots", ballots, batch.token)
+            await self._insert("ballots", ballots, token)
+        if lacking := await table_lacking(self._client, batch, accepted):
+            self._unproven = batch.token
+            raise ClickHouseUnavailable(f"an insert was answered, but {lacking} lacks rows of it")
 
     async def _insert(self, table: str, columns: dict[str, Sequence[Any]], token: str) -> None:
         with classified():

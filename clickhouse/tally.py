@@ -2,8 +2,7 @@
 
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.retry import classified
-from clickhouse.sql import read_query
+from clickhouse.answers import read_rows
 from shards.results import LawTally
 
 
@@ -12,6 +11,5 @@ async def read_tallies(client: AsyncClient) -> list[LawTally]:
 
     Raises ClickHouseUnavailable, ClickHouseRejected.
     """
-    with classified():
-        result = await client.query(read_query("tallies"))
-    return [LawTally(*row) for row in result.result_rows]
+    rows = await read_rows(client, "tallies", tuple[str, int, int])
+    return [LawTally(*row) for row in rows]

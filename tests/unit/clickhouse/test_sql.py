@@ -22,7 +22,11 @@ def test_migrations_are_numbered_without_gaps() -> None:
 def test_every_statement_of_a_migration_can_be_repeated() -> None:
     for script in read_migrations():
         for statement in split_statements(script.text):
-            assert re.match(r"CREATE (TABLE IF NOT EXISTS|OR REPLACE VIEW) scrutin\.", statement)
+            assert re.match(
+                r"CREATE (TABLE IF NOT EXISTS|OR REPLACE VIEW) scrutin\.\w"
+                r"|ALTER TABLE scrutin\.\w+\s+ADD INDEX IF NOT EXISTS ",
+                statement,
+            )
 
 
 def test_queries_are_one_statement() -> None:
