@@ -94,16 +94,13 @@ class ReadApi:
     def __init__(
         self,
         backend: Backend,
-        election: Election,
         metrics: EdgeMetrics,
         drain_state: Callable[[], DrainState | None],
     ) -> None:
         self.stopping = False
         self._backend = backend
-        self._election = election
         self._metrics = metrics
         self._drain_state = drain_state
-        self._laws = json_reply(200, _laws(election))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -148,20 +145,21 @@ class ReadApi:
 
     async def laws(self, _: Request) -> Response:
         """Answer the election's laws."""
-        return respond(self._laws)
+        return respond(json_reply(200, _laws(self._backend.election)))
 
     async def results(self, request: Request) -> Response:
         """Answer a law's count."""
         law_id = request.path_params["law_id"]
-        law = self._election.law(law_id)
+        election, snapshot = self._backend.election, self._backend.results
+        law = election.law(law_id)
         if law is None:
             return respond_problem(request, Problem(UNKNOWN_LAW))
-        if not may_see_results(self._election, law_id, datetime.now(UTC)):
+        if not may_see_results(election, law_id, datetime.now(UTC)):
             detail = f"closes at {law.closes_at.isoformat()}"
             return respond_problem(request, Problem(RESULTS_NOT_PUBLISHED, detail=detail))
-        if self._backend.results is None:
+        if snapshot is None:
             return respond_problem(request, Problem(NOT_COUNTED))
-        return respond(json_reply(200, law_results(self._backend.results, self._election, law_id)))
+        return respond(json_reply(200, law_results(snapshot, election, law_id)))
 
     async def metrics(self, _: Request) -> Response:
         """Answer the metrics in Prometheus' text format."""

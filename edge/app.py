@@ -51,7 +51,6 @@ class EdgeApp:
     def __init__(
         self,
         settings: Settings,
-        election: Election,
         backend: Backend,
         metrics: EdgeMetrics,
         drain_state: Callable[[], DrainState | None] = lambda: None,
@@ -59,9 +58,11 @@ class EdgeApp:
         self.admission = Admission(settings, time.monotonic)
         self._metrics = metrics
         desk = VotingDesk(settings.hasher(), lambda: backend.roll, metrics)
-        self._vote = VoteEndpoint(desk, election, self.admission, metrics, settings.body_timeout_s)
-        self._pages = Pages(desk, backend, election, self.admission, settings.body_timeout_s)
-        self._read = ReadApi(backend, election, metrics, drain_state)
+        self._vote = VoteEndpoint(
+            desk, lambda: backend.election, self.admission, metrics, settings.body_timeout_s
+        )
+        self._pages = Pages(desk, backend, self.admission, settings.body_timeout_s)
+        self._read = ReadApi(backend, metrics, drain_state)
         self._document = openapi_document()
         body = msgspec.json.encode(self._document)
         self._openapi = Reply(200, base_headers(JSON, body), body)
@@ -155,7 +156,7 @@ def make_app(
     """Return the application and the backend that has to be watched."""
     metrics = EdgeMetrics(registry)
     backend = Backend(settings, election, metrics)
-    return EdgeApp(settings, election, backend, metrics, drain_state), backend
+    return EdgeApp(settings, backend, metrics, drain_state), backend
 
 
 def _problem(scope: Scope, problem: Problem) -> Reply:

@@ -12,15 +12,17 @@ from typing import Literal
 
 from edge.metrics import EdgeMetrics
 from edge.settings import Settings
+from edge.windows import changed, decided_by, window_of
 from shards.client import ShardClient
 from shards.election import Election
 from shards.errors import ConfigurationError, RollIncomplete, RollMissing, ShardsError, Unavailable
 from shards.results import ResultsSnapshot, read_results
 from shards.roll import RollStore
+from shards.status import read_windows
 
 LOOK_PAUSE_S = 1.0
 RECONNECT_PAUSE_S = 0.25  # while there is no roll: a new edge should be ready at once
-ROLL_CHECK_LOOKS = 5  # the roll and the cluster's map change rarely
+ROLL_CHECK_LOOKS = 5  # the roll, its windows and the cluster's map change rarely
 logger = logging.getLogger(__name__)
 
 RedisState = Literal["unreachable", "not_writable", "partly_writable", "writable"]
@@ -29,8 +31,9 @@ _WRITABLE = frozenset({"partly_writable", "writable"})
 
 
 class Backend:
-    """Holds the cluster client, the open roll and the latest results.
+    """Holds the cluster client, the open roll, its windows and the latest results.
 
+    `election` is the election file's with the windows of the shards, once these were read.
     `refusal` is set when an operator has to change something: the service must then end.
     """
 
@@ -40,12 +43,13 @@ class Backend:
         self.roll: RollStore | None = None
         self.results: ResultsSnapshot | None = None
         self.client: ShardClient | None = None
+        self.election = election
         self.refusal: ConfigurationError | None = None
         self._options = settings.redis_options()
         hasher = settings.hasher()
         self._scheme = hasher.scheme
         self._key_fingerprint = hasher.key_fingerprint
-        self._election = election
+        self._election_file = election
         self._metrics = metrics
         self._looks = 0
         self._decided_before = 0
@@ -110,6 +114,7 @@ class Backend:
             # A replica that came back counts again: votes wait for every replica there is.
             await self._tolerate(self.client.refresh())
             await self._tolerate(self._look_at_roll(self.client))
+            await self._tolerate(self._look_at_windows(self.client))
         await self._tolerate(self._look_at_results(self.client))
 
     async def _tolerate(self, look: Coroutine[None, None, None]) -> None:
@@ -124,7 +129,7 @@ class Backend:
 
     async def _look_at_results(self, client: ShardClient) -> None:
         self.results = await read_results(client) or self.results
-        if self.results is not None and self._election.results == "live":
+        if self.results is not None and self.election.results == "live":
             self._metrics.tallied(self.results.tallies)
 
     async def _look_at_roll(self, client: ShardClient) -> None:
@@ -139,7 +144,7 @@ class Backend:
             self.roll = None
             self._roll_is("missing", str(error))
             return
-        strange = sorted(law_id for law_id in roll.info.laws if not self._election.law(law_id))
+        strange = sorted(law_id for law_id in roll.info.laws if not self.election.law(law_id))
         if strange:
             raise ConfigurationError(
                 f"the loaded roll has electors for {', '.join(strange)}, which the election file"
@@ -147,6 +152,20 @@ class Backend:
             )
         self.roll = roll
         self._roll_is("loaded", f"{roll.info.electors} electors, roll {roll.info.roll_id[:16]}")
+
+    async def _look_at_windows(self, client: ShardClient) -> None:
+        laws = self._election_file.laws
+        windows = await read_windows(client, [law.id for law in laws])
+        before, self.election = self.election, decided_by(windows, self._election_file)
+        news = {law.id for law, _ in changed(before, self.election)}
+        for ours, decided in changed(self._election_file, self.election):
+            if ours.id in news:
+                logger.warning(
+                    "votes on %s are taken from %s as Redis has it; the election file says %s",
+                    ours.id,
+                    window_of(decided),
+                    window_of(ours),
+                )
 
     def _redis_is(self, state: RedisState, why: str = "") -> None:
         if state != self.redis_state:

@@ -29,7 +29,7 @@ from edge.results import law_results, may_see_results
 from edge.voting import VotingDesk, kind_of
 from edge.wire import discard_body, read_body
 from hashgen import FieldError
-from shards.election import Election, Law
+from shards.election import Law
 from shards.errors import ShardsError
 from shards.roll import Cast
 
@@ -58,16 +58,14 @@ class Pages:
         self,
         desk: VotingDesk,
         backend: Backend,
-        election: Election,
         admission: Admission,
         body_timeout_s: float,
     ) -> None:
         self._desk = desk
         self._backend = backend
-        self._election = election
         self._admission = admission
         self._body_timeout_s = body_timeout_s
-        self._renderer = Renderer(election)
+        self._renderer = Renderer(backend.election)
         self._style = stylesheet()
 
     def routes(self) -> list[Route]:
@@ -119,7 +117,7 @@ class Pages:
         ballot = _parse(await self._body(request))
         if refused is not None:
             return self._again(ballot, refused, language)
-        law = self._election.law(ballot.law_id)
+        law = self._backend.election.law(ballot.law_id)
         try:
             cast = await self._desk.cast(
                 ballot.nas, ballot.code, ballot.law_id, ballot.vote, ballot.request_id
@@ -207,17 +205,17 @@ class Pages:
             refresh_s=REFRESH_S,
             laws=[
                 self._renderer.law(law, language) | self._count(law, language, now)
-                for law in self._election.laws
+                for law in self._backend.election.laws
             ],
         )
 
     def _count(self, law: Law, language: Language, now: datetime) -> dict[str, str]:
         texts = self._renderer.texts[language]
-        if not may_see_results(self._election, law.id, now):
+        if not may_see_results(self._backend.election, law.id, now):
             return {"note": texts["results_closed"].format(closes=when(law.closes_at, language))}
         if self._backend.results is None:
             return {"note": texts["results_none"]}
-        count = law_results(self._backend.results, self._election, law.id)
+        count = law_results(self._backend.results, self._backend.election, law.id)
         grouping = "\N{NARROW NO-BREAK SPACE}" if language == "fr" else ","
         oui, non, total = (
             f"{number:,}".replace(",", grouping)
@@ -246,7 +244,7 @@ class Pages:
         headers: dict[str, str] | None = None,
         **values: object,
     ) -> Response:
-        laws = [self._renderer.law(law, language) for law in self._election.laws]
+        laws = [self._renderer.law(law, language) for law in self._backend.election.laws]
         return self._renderer.page(
             template,
             language,

@@ -1,6 +1,7 @@
 """`POST /api/v1/vote`, as plain ASGI: this is the hot path."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from time import perf_counter
 from typing import Literal
@@ -102,7 +103,7 @@ class VoteEndpoint:
     def __init__(
         self,
         desk: VotingDesk,
-        election: Election,
+        election: Callable[[], Election],
         admission: Admission,
         metrics: EdgeMetrics,
         body_timeout_s: float,
@@ -161,7 +162,7 @@ class VoteEndpoint:
             case "duplicate":
                 return json_reply(409, Duplicate(request_id, cast.attempt_count))
             case "closed":
-                law = self._election.law(law_id)
+                law = self._election().law(law_id)
                 assert law is not None, "the roll's laws were checked against the election's"
                 return json_reply(403, Closed(request_id, law.opens_at, law.closes_at))
             case "conflict":

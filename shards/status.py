@@ -1,5 +1,6 @@
 """What the cluster holds of the roll, complete or not."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -42,25 +43,46 @@ class RollStatus(msgspec.Struct, frozen=True):
 
 async def read_status(client: ShardClient) -> RollStatus:
     """Count and read what is loaded; raises `RollMissing` when nothing is, `Unavailable`."""
-    metas = [
-        dict(zip(pairs[::2], pairs[1::2], strict=True))
-        for pairs in await client.call_each(lambda shard: pack("HGETALL", keys.meta_key(shard)))
-    ]
-    begun = [meta for meta in metas if b"info" in meta]
+    metas = await client.call_each(
+        lambda shard: pack("HMGET", keys.meta_key(shard), "info", "ready")
+    )
+    begun = [info for info, _ in metas if info is not None]
     if not begun:
         raise RollMissing("no roll is loaded; run `scrutin roll load`")
-    info = msgspec.json.decode(begun[0][b"info"], type=RollInfo)
+    info = msgspec.json.decode(begun[0], type=RollInfo)
     lengths = await client.call_each(lambda shard: pack("XLEN", keys.outbox_key(shard)))
     return RollStatus(
         info=info,
         electors_loaded=sum(await count_electors(client, info.buckets_per_shard)),
-        shards_ready=sum(meta.get(b"ready") == info.roll_id.encode() for meta in metas),
-        windows={law_id: _window(begun[0], law_id) for law_id in info.laws},
+        shards_ready=sum(roll_id == info.roll_id.encode() for _, roll_id in metas),
+        windows=await read_windows(client, list(info.laws)),
         outbox_events=sum(lengths),
         nodes=await client.node_memory(),
     )
 
 
-def _window(meta: dict[bytes, bytes], law_id: str) -> Window:
-    opens_ms, closes_ms = (int(meta[f"{edge}:{law_id}".encode()]) for edge in ("opens", "closes"))
-    return Window(*(datetime.fromtimestamp(ms / 1000, UTC) for ms in (opens_ms, closes_ms)))
+async def read_windows(client: ShardClient, law_ids: Sequence[str]) -> dict[str, Window]:
+    """Read the laws' windows as the shards that answer know them; raises `Unavailable`.
+
+    While a load that changes a window goes on, shards differ: from the first opening to the last
+    closing, ballots are taken somewhere. A law that no shard knows is left out.
+    """
+    fields = [f"{edge}:{law_id}" for law_id in law_ids for edge in ("opens", "closes")]
+    answers = await client.call_reachable(
+        (shard, pack("HMGET", keys.meta_key(shard), *fields)) for shard in range(keys.SHARDS)
+    )
+    windows = {}
+    for place, law_id in enumerate(law_ids):
+        known = [
+            (int(times[2 * place]), int(times[2 * place + 1]))
+            for times in answers.values()
+            if None not in times[2 * place : 2 * place + 2]
+        ]
+        if known:
+            opens_ms, closes_ms = min(known)[0], max(closes_ms for _, closes_ms in known)
+            windows[law_id] = Window(_moment(opens_ms), _moment(closes_ms))
+    return windows
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

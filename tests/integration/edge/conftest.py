@@ -20,6 +20,7 @@ from tests.support.rolls import Elector, Roll, empty, load, make_roll
 
 OPEN, CLOSED, COMING = "L2025-001", "L2025-000", "L2026-001"
 ELECTORS = 600
+WINDOWS = {OPEN: (-1, 1), CLOSED: (-2, -1), COMING: (1, 2)}  # in days from now
 TOML = """
 title_fr = "Référendum d'essai"
 title_en = "Test referendum"
@@ -44,16 +45,17 @@ class Elections(NamedTuple):
     after_close: Path
 
 
-def write_election(path: Path, results: str) -> Path:
-    now, day = datetime.now(UTC), timedelta(days=1)
-    windows = {OPEN: (-1, 1), CLOSED: (-2, -1), COMING: (1, 2)}
+def write_election(
+    path: Path, results: str, windows: dict[str, tuple[float, float]] | None = None
+) -> Path:
+    now, day = datetime.now(UTC).replace(microsecond=0), timedelta(days=1)
     laws = [
         LAW_TOML.format(
             id=law_id,
             opens_at=(now + opens * day).isoformat(),
             closes_at=(now + closes * day).isoformat(),
         )
-        for law_id, (opens, closes) in windows.items()
+        for law_id, (opens, closes) in (windows or WINDOWS).items()
     ]
     path.write_text(TOML.format(results=results) + "".join(laws))
     return path

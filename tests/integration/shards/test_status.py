@@ -1,6 +1,7 @@
 """What `read_status` counts."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from shards.command import pack
 from shards.errors import RollMissing
 from shards.load import load_roll
 from shards.roll import RollStore
-from shards.status import read_status
+from shards.status import Window, read_status, read_windows
 from tests.support.rolls import LAW, Roll, open_election
 
 
@@ -49,3 +50,14 @@ async def test_a_loss_after_the_load(store: RollStore, client: ShardClient) -> N
     status = await read_status(client)
     assert not status.complete
     assert status.shards_ready == keys.SHARDS
+
+
+async def test_windows_are_as_wide_as_any_shard_has_them(
+    store: RollStore, client: ShardClient
+) -> None:
+    before = (await read_windows(client, [LAW, "L1999-999"]))[LAW]
+    later_ms = round(before.closes_at.timestamp() * 1000) + 60_000
+    await client.call(9, pack("HSET", keys.meta_key(9), f"closes:{LAW}", later_ms))
+    windows = await read_windows(client, ["L1999-999", LAW])
+    later = before.closes_at + timedelta(minutes=1)
+    assert windows == {LAW: Window(before.opens_at, later)}, "and an unknown law has none"
