@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint format bench clean chaos
+.PHONY: help setup demo test lint format bench clean chaos chaos-full chaos-bugs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,13 @@ format: setup ## apply the formatters
 
 chaos: setup ## faults against the whole system: make chaos SEED=1 RUNS=5 SCENARIO=primary_killed
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --runs $(or $(RUNS),1) $(if $(SCENARIO),--scenario $(SCENARIO))
+
+chaos-full: setup ## every fault 50 times, 20 pairs, planted bugs: about two hours; writes docs/chaos-results.json
+	$(BIN)/python -m tests.chaos --full $(or $(JOBS),2) --runs $(or $(RUNS),50) --results docs/chaos-results.json
+	$(BIN)/python -m tests.chaos --bugs --results docs/chaos-results.json
+
+chaos-bugs: setup ## plant a bug at a time: each must be caught by a scenario
+	@$(BIN)/python -m tests.chaos --bugs
 
 clean: ## remove what setup and the builds made
 	rm -rf .venv .tools target dist hashgen/*.so

@@ -2,79 +2,83 @@
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvloop
 
-from tests.chaos.electorate import SLICES, Electorate, prepare
-from tests.chaos.run import VOTES, Player, Report, Scenario
-from tests.chaos.scenarios import SCENARIOS
-from tests.chaos.stack import running
+from tests.chaos import results
+from tests.chaos.campaign import Job, play_all
+from tests.chaos.electorate import prepare
+from tests.chaos.planted import report_bugs
+from tests.chaos.run import VOTES
+from tests.chaos.scenarios import names, pair_names
 
-VIOLATIONS_SHOWN = 12
+PAIR_RUNS_PART = 5  # a pair is played this many times less often than a single fault
 
 
 def main() -> None:
     """Read the arguments and play."""
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--scenario", choices=SCENARIOS, action="append")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--votes", type=int, default=VOTES)
-    parser.add_argument("--keep", action="store_true", help="keep logs even if all went well")
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--scenario", action="append", help="a fault, or two joined by +")
+    parser.add_argument("--seed", type=int, default=1, help="of the first run")
+    parser.add_argument("--runs", type=int, default=1, help="of each scenario")
+    parser.add_argument("--votes", type=int, default=VOTES, help="a run")
+    parser.add_argument("--full", type=int, metavar="JOBS", help="all and pairs, so many at once")
+    parser.add_argument("--until-failure", action="store_true", help="stop when a run fails")
+    parser.add_argument("--bugs", action="store_true", help="plant bugs; each must be caught")
+    parser.add_argument("--results", type=Path, help="write what came of it to this file")
     given = parser.parse_args()
-    scenarios = [SCENARIOS[name] for name in given.scenario or SCENARIOS]
+    if given.bugs:
+        sys.exit(report_bugs(given.results))
+    if given.full:
+        sys.exit(play_full(given.full, given.runs, given.seed, given.results))
+    sys.exit(play(given))
+
+
+def play(given: argparse.Namespace) -> bool:
+    """Play each scenario on stacks of its own; say whether anything failed."""
     directory = Path(tempfile.mkdtemp(prefix="scrutin-chaos-"))
-    reports: list[Report] = []
+    failed = False
     try:
         electorate = prepare(directory / "electorate")
-        for scenario in scenarios:
+        for name in given.scenario or names():
             seeds = range(given.seed, given.seed + given.runs)
-            reports += uvloop.run(play_all(scenario, seeds, given.votes, electorate, directory))
+            jobs = [Job(name, seed, given.votes) for seed in seeds]
+            reports = uvloop.run(
+                play_all(jobs, electorate, directory, until_failure=given.until_failure)
+            )
+            failed |= any(report.violations for report in reports)
+            if given.results is not None:
+                results.write(given.results, [results.summarise(name, reports)])
     finally:
-        if given.keep or any(report.violations for report in reports):
+        if failed:
             sys.stdout.write(f"logs: {directory}\n")
         else:
             shutil.rmtree(directory)
-    sys.exit(any(report.violations for report in reports))
+    return failed
 
 
-async def play_all(
-    scenario: Scenario, seeds: range, votes: int, electorate: Electorate, directory: Path
-) -> list[Report]:
-    """Play a scenario with every seed; a stack on which a run failed is not used again."""
-    reports: list[Report] = []
-    waiting = list(seeds)
-    stacks = 0
-    while waiting:
-        stacks += 1
-        where = directory / f"{scenario.name}-{stacks}"
-        async with running(where, electorate) as stack:
-            player = Player(stack, where)
-            for seed in list(waiting[:SLICES]):
-                report = await player.play(scenario, seed, votes)
-                waiting.remove(seed)
-                reports.append(report)
-                sys.stdout.write("\n".join(_lines(report)) + "\n")
-                sys.stdout.flush()
-                if report.violations:
-                    break
-    return reports
+def play_full(jobs: int, runs: int, seed: int, file: Path) -> bool:
+    """Play everything, `jobs` scenarios at once, each in a process of its own."""
+    work = [(name, runs) for name in names()]
+    work += [(name, max(1, runs // PAIR_RUNS_PART)) for name in pair_names()]
+    with tempfile.TemporaryDirectory() as parts, ThreadPoolExecutor(jobs) as pool:
 
+        def play_apart(name: str, times: int) -> int:
+            part = Path(parts, f"{name}.json")
+            command = [sys.executable, "-m", "tests.chaos", "--scenario", name]
+            command += ["--runs", str(times), "--seed", str(seed), "--results", str(part)]
+            code = subprocess.run(command, check=False).returncode
+            if part.exists():
+                results.write(file, results.read(part).scenarios)
+            return code
 
-def _lines(report: Report) -> Iterator[str]:
-    verdict = f"{len(report.violations)} VIOLATIONS" if report.violations else "ok"
-    yield (
-        f"{report.scenario} seed {report.seed}: {verdict}; {report.answers} of {report.votes} "
-        f"answered, {report.undecided} undecided, {report.unanswered} given up, "
-        f"longest wait {report.longest_wait_s:.1f} s, {report.seconds:.1f} s"
-    )
-    yield from (f"    {text}" for text in report.violations[:VIOLATIONS_SHOWN])
-    if report.violations:
-        yield f"    replay: make chaos SCENARIO={report.scenario} SEED={report.seed} RUNS=1"
+        codes = [pool.submit(play_apart, *item) for item in work]
+    return any(code.result() for code in codes)
 
 
 if __name__ == "__main__":

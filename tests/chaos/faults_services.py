@@ -1,7 +1,9 @@
 """What can happen to edges, drainers and ClickHouse."""
 
+import contextlib
+
 from tests.chaos.network import Wire
-from tests.chaos.run import Run
+from tests.chaos.run import Overtaken, Run
 from tests.chaos.stack import eventually
 
 CAST = b"scrutin_cast"
@@ -12,7 +14,8 @@ LEASE_PASSED_TIMEOUT_S = 10.0
 
 async def hit(wire: Wire, times: int) -> None:
     """Wait until a wire has lost or held up something; it must."""
-    assert await eventually(lambda: wire.hits >= times, HIT_TIMEOUT_S), "nothing passed there"
+    if not await eventually(lambda: wire.hits >= times, HIT_TIMEOUT_S):
+        raise Overtaken("nothing passed there")
 
 
 async def edge_killed(run: Run) -> None:
@@ -119,5 +122,6 @@ async def two_drainers(run: Run) -> None:
         await hit(wire, 1)
         run.stack.freeze(sleeper)
     await run.answers(len(run.attempts), len(run.attempts))
-    await run.drained(LEASE_PASSED_TIMEOUT_S)
+    with contextlib.suppress(TimeoutError):  # the other may be down as well, in a pair of faults
+        await run.drained(LEASE_PASSED_TIMEOUT_S)
     run.stack.thaw(sleeper)

@@ -98,9 +98,9 @@ class Pipe:
 
     def _write(self, data: bytes, is_request: bool) -> None:
         end = self._ends.get(is_request)
-        if end is not None:
+        if end is not None and not end.is_closing():
             end.write(data)
-        elif is_request:
+        elif end is None and is_request:
             self._early.append(data)
 
 

@@ -13,12 +13,14 @@ import aiohttp
 import msgspec
 from redis.exceptions import RedisError
 
+from hashgen import ballot_hash
 from shards import keys
 from shards.results import ResultsSnapshot
 from tests.chaos.clientlog import ClientLog, Line, read_account
 from tests.chaos.stack import POLL_S, ChaosStack
 from tests.chaos.voters import Progress, Sending, vote
-from tests.support.campaign import Answer, Attempt, differences, plan, read_tables
+from tests.support.campaign import Answer, Attempt, differences, plan, read_results, read_tables
+from tests.support.rolls import LAW
 
 VOTES = 2000
 DUPLICATE_SHARE = 0.3
@@ -70,6 +72,10 @@ class Run:
                 await asyncio.sleep(POLL_S)
 
 
+class Overtaken(Exception):
+    """A fault found nothing to break: alone that is a mistake, in a pair the other was quicker."""
+
+
 Fault = Callable[[Run], Awaitable[None]]
 
 
@@ -99,9 +105,8 @@ class Report(msgspec.Struct, frozen=True):
 class Player:
     """Plays runs on one stack, one after the other, and keeps its tally meanwhile."""
 
-    def __init__(self, stack: ChaosStack, logs: Path) -> None:
+    def __init__(self, stack: ChaosStack) -> None:
         self._stack = stack
-        self._logs = logs
         self._tally: Counter[str] = Counter()
 
     async def play(self, scenario: Scenario, seed: int, votes: int = VOTES) -> Report:
@@ -115,7 +120,7 @@ class Player:
             duplicate_share=DUPLICATE_SHARE,
             invalid_share=scenario.invalid_share,
         )
-        path = self._logs / f"{scenario.name}-{seed}.jsonl"
+        path = self._stack.directory / f"{scenario.name}-{seed}.jsonl"
         path.unlink(missing_ok=True)
         progress = Progress(len(attempts))
         with ClientLog(path) as log:
@@ -219,6 +224,26 @@ class Player:
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             found.append(f"published {await self._published()}, the ballots are {expected}")
+        return found
+
+    async def disagreements(self) -> list[str]:
+        """Hold every edge's results, and all ballots, against what the runs added up to."""
+        expected = (self._tally["oui"], self._tally["non"])
+        found = []
+        for url in self._stack.edge_urls:
+            try:
+                async with asyncio.timeout(TALLY_TIMEOUT_S):
+                    while await read_results(url, LAW) != expected:  # noqa: ASYNC110
+                        await asyncio.sleep(POLL_S)
+            except TimeoutError:
+                found.append(f"{url} says {await read_results(url, LAW)}, not {expected}")
+        stored = await read_tables(self._stack.clickhouse.url)
+        on_roll = {ballot_hash(*elector).hex() for elector in self._stack.electorate.electors}
+        found += [
+            f"ballot {h[:8]} is not on the roll" for h, *_ in stored.ballots if h not in on_roll
+        ]
+        if len(stored.ballots) != sum(expected):
+            found.append(f"{len(stored.ballots)} ballots, the runs account for {sum(expected)}")
         return found
 
     async def _published(self) -> tuple[int, int]:

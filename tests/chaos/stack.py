@@ -10,7 +10,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -61,7 +61,7 @@ def quiet_ports(count: int) -> list[int]:
 
 
 class ChaosStack:
-    """The processes. `packages`: run the services from this copy of the source."""
+    """The processes, in one directory, with the electors given."""
 
     def __init__(
         self,
@@ -69,7 +69,6 @@ class ChaosStack:
         electorate: Electorate,
         network: Network,
         *,
-        packages: Path | None = None,
         node_timeout_ms: int = NODE_TIMEOUT_MS,
     ) -> None:
         self.directory = directory
@@ -86,7 +85,6 @@ class ChaosStack:
         self.drainers: list[LocalProcess] = []
         self.redis_url = ""
         self.clickhouse_url = ""
-        self._packages = packages
         self._frozen: set[LocalProcess] = set()
         self._killed: set[LocalProcess] = set()
 
@@ -156,8 +154,6 @@ class ChaosStack:
             "SCRUTIN_RATE_LIMIT_PER_S": "100000",
             "SCRUTIN_EXEMPT_LOOPBACK": "true",
         }
-        if self._packages is not None:
-            env["PYTHONPATH"] = str(self._packages)
         argv = [sys.executable, "-P", "-m", "edge", *arguments]
         return LocalProcess(name, argv, log=self.directory / f"{name}.log", env=env)
 
@@ -306,6 +302,10 @@ class ChaosStack:
             if not process.alive and process not in self._killed
         ]
         await self.revive(*self.processes)
+        for node in self.nodes:
+            await node.wait_ready()
+            async with node.client() as redis:
+                await redis.config_set("maxmemory", 0)
         await self.wait_well()
         return fallen
 
@@ -337,21 +337,13 @@ async def running(
     directory: Path,
     electorate: Electorate,
     *,
-    packages: Path | None = None,
     node_timeout_ms: int = NODE_TIMEOUT_MS,
 ) -> AsyncIterator[ChaosStack]:
-    """Start a stack for the block; its directory goes with it, but for the logs of a failure."""
+    """Start a stack for the block."""
     async with Network().running() as network:
-        stack = ChaosStack(
-            directory, electorate, network, packages=packages, node_timeout_ms=node_timeout_ms
-        )
+        stack = ChaosStack(directory, electorate, network, node_timeout_ms=node_timeout_ms)
         try:
             await stack.start()
             yield stack
         finally:
             await asyncio.to_thread(stack.stop)
-
-
-def logs(directory: Path) -> Iterable[Path]:
-    """Return the log files of a stack."""
-    return sorted(directory.rglob("*.log"))

@@ -154,11 +154,13 @@ async def read_tables(
 
 
 async def read_results(edge_url: str, law_id: str) -> tuple[int, int]:
-    """Read oui and non from the results endpoint."""
+    """Read oui and non from the results endpoint; zeros before the first count."""
     async with (
         aiohttp.ClientSession() as http,
         http.get(f"{edge_url}/api/v1/results/{law_id}") as response,
     ):
+        if response.status == 503:
+            return 0, 0
         result = await response.json()
     return int(result["oui_count"]), int(result["non_count"])
 
