@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from clickhouse.local.process import LocalClickHouse
 from shards.localcluster import LocalCluster, free_ports
@@ -114,6 +115,23 @@ async def test_nothing_there_is_exit_code_1() -> None:
         "--election",
     ):
         assert advice in out
+
+
+ONLINE_COMMANDS = [
+    "roll load /nowhere", "roll status", "serve", "drain", "results", "verify", "replay /nowhere",
+    "backup /nowhere", "restore /nowhere", "doctor",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [*((command, "redis_url") for command in ONLINE_COMMANDS), ("results", "clickhouse_url")],
+)
+async def test_a_wrong_url_is_one_line_and_exit_code_2(command: str, name: str) -> None:
+    code, _, errors = await scrutin(*command.split(), **{name: "redis://user:hidden@host:port"})
+    assert (code, len(errors.splitlines())) == (2, 1), errors
+    assert errors.startswith(f"scrutin: SCRUTIN_{name.upper()}: ")
+    assert "hidden" not in errors
 
 
 async def test_doctor_finds_a_misspelt_variable() -> None:

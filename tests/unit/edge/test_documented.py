@@ -16,7 +16,7 @@ from edge.draining import DrainMetrics
 from edge.metrics import VOTE_STATUSES
 from edge.openapi import openapi_document
 from edge.problems import KINDS
-from edge.settings import Settings, flag, variable
+from edge.settings import CLICKHOUSE_URL, REDIS_URL, Settings, flag, variable
 from tests.support.rolls import LAW, open_election
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference.md").read_text()
@@ -35,6 +35,7 @@ def test_every_setting(registry: CollectorRegistry) -> None:
         row = next(line for line in REFERENCE.splitlines() if f"`{variable(field.name)}`" in line)
         default = "" if field.default in (None, ()) else f"`{field.default}`"
         assert default in row, f"the default of {field.name}"
+    assert REDIS_URL.options | CLICKHOUSE_URL.options <= DOCUMENTED
 
 
 def test_every_route_and_command(registry: CollectorRegistry) -> None:

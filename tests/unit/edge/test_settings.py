@@ -54,6 +54,54 @@ def test_an_error_names_the_variable(name: str, value: str) -> None:
         from_env({f"SCRUTIN_{name}": value})
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{}",
+        "{}://",
+        "{}://:6379",
+        "{}://host:port",
+        "{}://host:99999",
+        "{}://host:0",
+        "{}://[::1",
+        "{}://host/somewhere",
+        "{}://host?socket_timeout=1",
+        "{}://host#part",
+        "tcp://host:1",
+        "//host",
+        "host:6379",
+        "{}://user:hidden/word@host:1",
+        "{}://user:hidden#word@host:1",
+        "{}://user:hidden?word@host:1",
+        "{}://user:hidden]word@host:1",
+        "{}://user:hidden:word@host:port",
+    ],
+)
+@pytest.mark.parametrize(("name", "scheme"), [("REDIS_URL", "redis"), ("CLICKHOUSE_URL", "http")])
+def test_a_url_that_cannot_be_used_is_named_and_not_repeated(
+    name: str, scheme: str, url: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^SCRUTIN_{name}: \S") as raised:
+        from_env({f"SCRUTIN_{name}": url.format(scheme)})
+    assert "hidden" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("REDIS_URL", "redis://localhost"),
+        ("REDIS_URL", "redis://localhost:6379/0"),
+        ("REDIS_URL", "redis://:p%2Fw@10.0.0.1:6379/"),
+        ("REDIS_URL", "rediss://user:word@[::1]:6379?ssl_ca_certs=/ca.pem&ssl_cert_reqs=none"),
+        ("CLICKHOUSE_URL", "https://user:word@clickhouse.example:8443/?ca_cert=/ca.pem"),
+    ],
+)
+def test_urls_that_can_be_used(name: str, url: str) -> None:
+    settings = from_env({f"SCRUTIN_{name}": url})
+    assert url in {settings.redis_url, settings.clickhouse_url}
+
+
 def test_an_error_names_the_flag() -> None:
     with pytest.raises(SettingsError, match=r"^--min-replicas: expected `int`"):
         from_env({"SCRUTIN_MIN_REPLICAS": "2"}, {"min_replicas": "two"})
