@@ -1,7 +1,7 @@
 """A loaded roll with an open, a closed and a coming law, and edges that serve it."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +46,7 @@ class Elections(NamedTuple):
 
 
 def write_election(
-    path: Path, results: str, windows: dict[str, tuple[float, float]] | None = None
+    path: Path, results: str, windows: Mapping[str, tuple[float, float]] | None = None
 ) -> Path:
     now, day = datetime.now(UTC).replace(microsecond=0), timedelta(days=1)
     laws = [
