@@ -59,7 +59,7 @@ class EdgeApp:
         self._metrics = metrics
         desk = VotingDesk(settings.hasher(), lambda: backend.roll, metrics)
         self._vote = VoteEndpoint(
-            desk, lambda: backend.election, self.admission, metrics, settings.body_timeout_s
+            desk, lambda: backend.election, self.admission, settings.body_timeout_s
         )
         self._pages = Pages(desk, backend, self.admission, settings.body_timeout_s)
         self._read = ReadApi(backend, metrics, drain_state)
@@ -72,9 +72,9 @@ class EdgeApp:
             Route("/docs", self._docs),
             *self._pages.routes(),
         ]
-        self._templates = {route.endpoint: route.path for route in self._routes}
         self._rest = Starlette(
-            routes=self._routes, exception_handlers={HTTPException: self._http_error}
+            routes=self._routes,
+            exception_handlers={HTTPException: self._http_error, Exception: self._failure},
         )
 
     def stop_being_ready(self) -> None:
@@ -86,8 +86,12 @@ class EdgeApp:
         return [VOTE_ROUTE, *(route.path for route in self._routes)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; whatever fails is a 500 without a word of the request's own."""
+        """Answer one request and count the answer.
+
+        Whatever fails is a 500 without a word of the request's own.
+        """
         assert scope["type"] == "http"
+        began = perf_counter()
         started = Started(send)
         try:
             if scope["path"] == VOTE_ROUTE:
@@ -99,19 +103,25 @@ class EdgeApp:
         except Exception as error:  # noqa: BLE001 (the last line: nothing may reach the server)
             _log_failure(error)
             if not started.status:
-                await send_reply(send, _problem(scope, Problem(INTERNAL)))
+                await send_reply(started, _problem(scope, Problem(INTERNAL)))
+        finally:
+            if started.status:
+                self._count(scope, started.status, perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, started: "Started") -> None:
-        began = perf_counter()
-        path = scope["path"]
-        refused = None if path in UNLIMITED else self.admission.refuse_read(scope)
+        unlimited = scope["path"] in UNLIMITED
+        refused = None if unlimited else self.admission.refuse_read(scope)
         if refused is not None:
             await send_reply(started, _problem(scope, Problem(refused)))
         else:
             await self._rest(scope, receive, started)
-        endpoint = scope.get("endpoint")
-        route = self._templates[endpoint] if endpoint else "other"
-        self._metrics.answered(route, started.status, perf_counter() - began)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        if scope["path"] == VOTE_ROUTE:
+            self._metrics.vote_answered(status, seconds)
+        else:
+            route = scope.get("route")  # Starlette's, where one matched
+            self._metrics.answered(route.path if route else "other", status, seconds)
 
     async def _openapi_json(self, _: Request) -> Response:
         return respond(self._openapi)
@@ -122,13 +132,20 @@ class EdgeApp:
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kind = METHOD_NOT_ALLOWED if error.status_code == METHOD_NOT_ALLOWED.status else NOT_FOUND
-        path = request.url.path
-        if path.startswith(("/fr/", "/en/")):
-            response = self._pages.problem(Problem(kind), "fr" if path[1:3] == "fr" else "en")
-        else:
-            response = respond_problem(request, Problem(kind))
+        response = self._show(request, Problem(kind))
         response.headers.update(error.headers or {})
         return response
+
+    async def _failure(self, request: Request, _: Exception) -> Response:
+        # Starlette raises the error again after this answer, so that it gets logged
+        return self._show(request, Problem(INTERNAL))
+
+    def _show(self, request: Request, problem: Problem) -> Response:
+        """Show a problem as a page where pages are, else as a document."""
+        path = request.url.path
+        if path.startswith(("/fr/", "/en/")):
+            return self._pages.problem(problem, "fr" if path[1:3] == "fr" else "en")
+        return respond_problem(request, problem)
 
 
 class Started:
