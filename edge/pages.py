@@ -17,6 +17,7 @@ from edge.openapi import Document
 from edge.problems import (
     BAD_FORM,
     CROSS_SITE,
+    INTERNAL,
     INVALID_FIELD,
     KINDS,
     NOT_CONFIRMED,
@@ -26,7 +27,7 @@ from edge.problems import (
 )
 from edge.rendering import LANGUAGES, SECURITY_HEADERS, Renderer, stylesheet, when
 from edge.results import law_results, may_see_results
-from edge.voting import VotingDesk, kind_of
+from edge.voting import VotingDesk
 from edge.wire import discard_body, read_body
 from hashgen import FieldError
 from shards.election import Law
@@ -125,7 +126,10 @@ class Pages:
         except FieldError as error:
             return self._again(ballot, INVALID_FIELD, language, error.field)
         except ShardsError as error:
-            return self._again(ballot, kind_of(error), language)
+            kind = self._desk.problem_of(error)
+            if kind is INTERNAL:
+                return self.problem(Problem(kind), language)
+            return self._again(ballot, kind, language)
         return self._decided(cast, ballot.request_id, law, language)
 
     async def _body(self, request: Request) -> bytes:

@@ -20,7 +20,7 @@ from edge.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     Problem,
 )
-from edge.voting import VotingDesk, kind_of
+from edge.voting import VotingDesk
 from edge.wire import (
     JSON,
     Headers,
@@ -142,7 +142,7 @@ class VoteEndpoint:
             problem = Problem(INVALID_FIELD, error.field, error.reason, str(request_id))
             return self._problem(scope, problem)
         except ShardsError as error:
-            problem = Problem(kind_of(error), request_id=str(request_id))
+            problem = Problem(self._desk.problem_of(error), request_id=str(request_id))
             return self._problem(scope, problem)
         if cast.status == "accepted":
             return Reply(202, _ACCEPTED_HEADERS, _ACCEPTED % str(request_id).encode())

@@ -1,14 +1,27 @@
 """One vote, from its fields to the roll's decision: shared by the API and the pages."""
 
+import logging
+import time
 from collections.abc import Callable
 from time import perf_counter
 from uuid import UUID
 
+from edge.logs import Sparingly
 from edge.metrics import EdgeMetrics
-from edge.problems import NOT_CONFIRMED, NOT_READY, OVERLOADED, UNAVAILABLE, ProblemKind
+from edge.problems import (
+    INTERNAL,
+    NOT_CONFIRMED,
+    NOT_READY,
+    OVERLOADED,
+    UNAVAILABLE,
+    ProblemKind,
+)
 from hashgen import BallotHasher, normalise_vote
-from shards.errors import NotConfirmed, Overloaded, RollMissing, ShardsError
+from shards.errors import NotConfirmed, Overloaded, RollMissing, ShardsError, Unavailable
 from shards.roll import Cast, RollStore
+
+COMPLAINT_PAUSE_S = 5.0  # a mistake of ours may come with every vote
+logger = logging.getLogger(__name__)
 
 
 class VotingDesk:
@@ -20,6 +33,7 @@ class VotingDesk:
         self._hash = hasher.hash
         self._roll = roll
         self._metrics = metrics
+        self._complaints = Sparingly(COMPLAINT_PAUSE_S, time.monotonic)
 
     async def cast(self, nas: str, code: str, law_id: str, vote: str, request_id: UUID) -> Cast:
         """Decide a vote.
@@ -39,15 +53,23 @@ class VotingDesk:
         metrics.decided(cast)
         return cast
 
+    def problem_of(self, error: ShardsError) -> ProblemKind:
+        """Return what a voter is told when the roll gave no decision.
 
-def kind_of(error: ShardsError) -> ProblemKind:
-    """Return the problem that a voter is told when the roll gave no decision."""
-    match error:
-        case NotConfirmed():
-            return NOT_CONFIRMED
-        case Overloaded():
-            return OVERLOADED
-        case RollMissing():
-            return NOT_READY
-        case _:
-            return UNAVAILABLE
+        What does not pass by itself is somebody's mistake: it is logged, and no voter is told to
+        send the vote again.
+        """
+        match error:
+            case NotConfirmed():
+                return NOT_CONFIRMED
+            case Overloaded():
+                return OVERLOADED
+            case RollMissing():
+                return NOT_READY
+            case Unavailable():
+                return UNAVAILABLE
+        if self._complaints.may_say(type(error)):
+            # Redis repeats the arguments of a command that it does not know: a ballot's hash
+            reason = str(error).partition(", with args")[0]
+            logger.error("votes fail: %s: %s", type(error).__name__, reason)
+        return INTERNAL

@@ -99,3 +99,21 @@ async def test_a_vote_that_fails_is_a_problem_and_is_counted(
     assert await answers_counted(own_api, "/api/v1/vote", 500) == 1
     assert own_edge.log.count("a request failed with ValueError") == 1
     assert elector.nas not in own_edge.log
+
+
+async def test_a_refused_command_is_our_mistake_and_nothing_to_send_again(
+    own_edge: EdgeProcess, own_api: Documented, client: ShardClient, elector: Elector, bucket: bytes
+) -> None:
+    await client.call(keys.shard_of(ballot_hash(*elector)), pack("SET", bucket, "no hash"))
+    for _ in range(3):
+        body = ballot(elector, request_id=new_id())
+        answer = await own_api.vote(body)
+        assert (answer.status_code, answer.json()["type"]) == (500, "/docs#internal")
+        assert answer.json()["request_id"] == body["request_id"]
+        assert "retry-after" not in answer.headers
+    page = await own_api.http.post("/en/vote", data=body)
+    assert (page.status_code, "The service failed" in page.text) == (500, True)
+    assert "<form" not in page.text
+    (complaint,) = [line for line in own_edge.log.splitlines() if "votes fail" in line]
+    assert "ShardsError: Redis refused a command: WRONGTYPE" in complaint
+    assert "a request failed" not in own_edge.log
