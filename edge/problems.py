@@ -87,8 +87,10 @@ NOT_CONFIRMED = ProblemKind(
 OVERLOADED = ProblemKind(
     "overloaded",
     503,
-    "Too many requests at once: the vote was not taken, send it again",
-    "Trop de requêtes à la fois : le vote n'a pas été pris, renvoyez-le",
+    "Too many requests at once: this request was not processed, send it again with the same"
+    " request id",
+    "Trop de requêtes à la fois : cette requête n'a pas été traitée, renvoyez-la avec le même"
+    " identifiant de requête",
     retry_after_s=2,
 )
 NOT_READY = ProblemKind(
@@ -101,8 +103,10 @@ NOT_READY = ProblemKind(
 UNAVAILABLE = ProblemKind(
     "unavailable",
     503,
-    "The roll cannot be reached: the vote was not taken, send it again",
-    "La liste électorale est hors d'atteinte : le vote n'a pas été pris, renvoyez-le",
+    "The roll cannot be reached: this request was not processed, send it again with the same"
+    " request id",
+    "La liste électorale est hors d'atteinte : cette requête n'a pas été traitée, renvoyez-la avec"
+    " le même identifiant de requête",
     retry_after_s=2,
 )
 NOT_COUNTED = ProblemKind(
