@@ -1,7 +1,7 @@
-"""Who is let in: shutdown, votes in flight, and the rates of the instance and of each client."""
+"""Who is let in: the rates of the instance and of each client."""
 
 from edge.clients import ClientAddresses, is_loopback
-from edge.problems import OVERLOADED, RATE_LIMITED, ProblemKind
+from edge.problems import RATE_LIMITED, ProblemKind
 from edge.ratelimit import ClientBuckets, Clock, TokenBucket
 from edge.settings import Settings
 from edge.wire import Scope
@@ -22,13 +22,9 @@ class Admission:
         self._clients = ClientBuckets(
             client_rate, client_rate * BURST_S, settings.client_table_max, clock
         )
-        self._in_flight_max = settings.in_flight_max
-        self.in_flight = 0  # votes between their admission and their answer
 
     def refuse_vote(self, scope: Scope) -> ProblemKind | None:
         """Return why a vote is not let in, or None."""
-        if self.in_flight >= self._in_flight_max:
-            return OVERLOADED
         return self._refuse(scope, self._votes)
 
     def refuse_read(self, scope: Scope) -> ProblemKind | None:

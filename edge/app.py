@@ -57,7 +57,9 @@ class EdgeApp:
     ) -> None:
         self.admission = Admission(settings, time.monotonic)
         self._metrics = metrics
-        desk = VotingDesk(settings.hasher(), lambda: backend.roll, metrics)
+        desk = self.desk = VotingDesk(
+            settings.hasher(), lambda: backend.roll, metrics, settings.in_flight_max
+        )
         self._vote = VoteEndpoint(
             desk, lambda: backend.election, self.admission, settings.body_timeout_s
         )

@@ -102,14 +102,11 @@ class Pages:
         """Take a vote and show what became of it."""
         language = _page_language(request)
         refused = self._admission.refuse_vote(request.scope)
-        self._admission.in_flight += 1
         try:
             return await self._vote(request, language, refused)
         except BadRequest as error:
             await discard_body(request.receive)
             return self.problem(error.problem, language)
-        finally:
-            self._admission.in_flight -= 1
 
     async def _vote(
         self, request: Request, language: Language, refused: ProblemKind | None

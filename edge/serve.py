@@ -83,7 +83,7 @@ async def _run(
     if settings.durability == "memory":
         logger.warning("durability is memory: votes answered 202 can be lost, for benchmarks only")
     await asyncio.wait({serving, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    logger.info("stopping: answering %d votes in flight", app.admission.in_flight)
+    logger.info("stopping: answering %d votes in flight", app.desk.in_flight)
     app.stop_being_ready()
     if stop.is_set() and settings.shutdown_delay_s:
         await asyncio.sleep(settings.shutdown_delay_s)
@@ -92,7 +92,7 @@ async def _run(
     tasks = [serving, *([draining] if draining else [])]
     _, late = await asyncio.wait(tasks, timeout=settings.shutdown_timeout_s)
     if late:
-        logger.error("gave up on %d votes in flight", app.admission.in_flight)
+        logger.error("gave up on %d votes in flight", app.desk.in_flight)
     for task in (watching, stopping, *late):
         task.cancel()
     ended = await asyncio.gather(serving, watching, stopping, *tasks, return_exceptions=True)

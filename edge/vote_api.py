@@ -111,21 +111,16 @@ class VoteEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises `Disconnected`."""
-        admission = self._admission
-        refused = admission.refuse_vote(scope)
-        admission.in_flight += 1
-        try:
-            if scope["method"] != "POST":
-                reply = self._problem(scope, Problem(METHOD_NOT_ALLOWED), _ALLOW)
-            elif refused is not None:
-                reply = self._problem(scope, Problem(refused))
-            else:
-                reply = await self._vote(scope, receive)
-            if reply.status in REFUSED_UNREAD:
-                await discard_body(receive)
-            await send_reply(send, reply)
-        finally:
-            admission.in_flight -= 1
+        refused = self._admission.refuse_vote(scope)
+        if scope["method"] != "POST":
+            reply = self._problem(scope, Problem(METHOD_NOT_ALLOWED), _ALLOW)
+        elif refused is not None:
+            reply = self._problem(scope, Problem(refused))
+        else:
+            reply = await self._vote(scope, receive)
+        if reply.status in REFUSED_UNREAD:
+            await discard_body(receive)
+        await send_reply(send, reply)
 
     async def _vote(self, scope: Scope, receive: Receive) -> Reply:
         try:

@@ -25,11 +25,17 @@ logger = logging.getLogger(__name__)
 
 
 class VotingDesk:
-    """Casts votes against whichever roll is open at the moment."""
+    """Casts votes against whichever roll is open at the moment, so many at once."""
 
     def __init__(
-        self, hasher: BallotHasher, roll: Callable[[], RollStore | None], metrics: EdgeMetrics
+        self,
+        hasher: BallotHasher,
+        roll: Callable[[], RollStore | None],
+        metrics: EdgeMetrics,
+        in_flight_max: int,
     ) -> None:
+        self.in_flight = 0  # votes whose request is whole and that are not decided yet
+        self._in_flight_max = in_flight_max
         self._hash = hasher.hash
         self._roll = roll
         self._metrics = metrics
@@ -38,7 +44,8 @@ class VotingDesk:
     async def cast(self, nas: str, code: str, law_id: str, vote: str, request_id: UUID) -> Cast:
         """Decide a vote.
 
-        Raises `FieldError` for a malformed field, `Unavailable` and its kinds, `ShardsError`.
+        Raises `FieldError` for a malformed field, `Overloaded` when too many votes are in flight,
+        `Unavailable` and its other kinds, `ShardsError`.
         """
         started = perf_counter()
         ballot_hash = self._hash(nas, code, law_id)
@@ -48,7 +55,13 @@ class VotingDesk:
         roll = self._roll()
         if roll is None:
             raise RollMissing("no roll is open")
-        cast = await roll.cast(ballot_hash, law_id, choice, request_id.bytes)
+        if self.in_flight >= self._in_flight_max:
+            raise Overloaded(f"{self.in_flight} votes are in flight already")
+        self.in_flight += 1
+        try:
+            cast = await roll.cast(ballot_hash, law_id, choice, request_id.bytes)
+        finally:
+            self.in_flight -= 1
         metrics.validation_took(perf_counter() - started)
         metrics.decided(cast)
         return cast

@@ -72,6 +72,47 @@ async def test_votes_in_flight_are_answered_before_the_end(
             assert answer.status_code == (202 if body in unanswered else 409)
 
 
+async def test_only_whole_votes_are_in_flight(
+    loaded: LocalCluster,
+    elections: Elections,
+    electors: dict[str, Iterator[Elector]],
+    tmp_path: Path,
+) -> None:
+    """Clients that send slowly take nobody's place; of many whole votes at once some are shed."""
+    settings = {"redis_url": loaded.url, "election": elections.live, "exempt_loopback": True}
+    async with (
+        EdgeProcess(tmp_path, **settings, in_flight_max=1) as edge,
+        httpx.AsyncClient(base_url=edge.url) as http,
+    ):
+        api = Documented(http, (await http.get("/openapi.json")).json())
+        slow = []
+        for path, kind in (
+            ("/api/v1/vote", "application/json"),
+            ("/fr/vote", "application/x-www-form-urlencoded"),
+        ):
+            _, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\n"
+            writer.write(head.encode() + b"Content-Length: 100\r\n\r\n{")
+            await writer.drain()
+            slow.append(writer)
+        await http.get("/api/v1/health")  # the slow ones came in before this
+        assert (await api.vote(ballot(next(electors[OPEN])))).status_code == 202
+
+        bodies = [ballot(next(electors[OPEN]), request_id=new_id()) for _ in range(60)]
+        answers = await asyncio.gather(*(api.vote(body) for body in bodies))
+        assert {answer.status_code for answer in answers} == {202, 503}
+        for body, answer in zip(bodies, answers, strict=True):
+            assert answer.json()["request_id"] == body["request_id"]
+            if answer.status_code == 503:
+                assert answer.json()["type"] == "/docs#overloaded"
+                assert "not processed" in answer.json()["title_en"]
+                assert (await api.vote(body)).status_code == 202, (
+                    "one after the other all are taken"
+                )
+        for writer in slow:
+            writer.close()
+
+
 async def _at_least(outcomes: Counter[str], votes: int) -> bool:
     return outcomes["202"] >= votes
 

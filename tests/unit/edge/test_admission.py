@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from edge.admission import Admission
-from edge.problems import OVERLOADED, RATE_LIMITED
+from edge.problems import RATE_LIMITED
 from edge.settings import Settings
 from tests.unit.edge.test_ratelimit import Clock
 
@@ -16,15 +16,6 @@ def scope(client: str = "203.0.113.1") -> dict[str, Any]:
 
 def admission(**settings: float) -> Admission:
     return Admission(msgspec.convert(settings, Settings, strict=False), Clock())
-
-
-def test_votes_in_flight_are_bounded() -> None:
-    gate = admission(in_flight_max=2)
-    gate.in_flight = 1
-    assert gate.refuse_vote(scope()) is None
-    gate.in_flight = 2
-    assert gate.refuse_vote(scope()) is OVERLOADED
-    assert gate.refuse_read(scope()) is None
 
 
 def test_the_instance_has_a_rate() -> None:

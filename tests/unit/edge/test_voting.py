@@ -22,7 +22,7 @@ from shards.errors import (
 
 @pytest.fixture
 def desk() -> VotingDesk:
-    return VotingDesk(Settings().hasher(), lambda: None, EdgeMetrics(CollectorRegistry()))
+    return VotingDesk(Settings().hasher(), lambda: None, EdgeMetrics(CollectorRegistry()), 10)
 
 
 @pytest.mark.parametrize(
