@@ -41,7 +41,7 @@ from edge.wire import (
 )
 from shards.election import Election
 
-UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready", "/metrics"})  # probes come in bursts
+UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready"})  # probes come in bursts
 logger = logging.getLogger(__name__)
 
 

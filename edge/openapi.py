@@ -99,7 +99,8 @@ def openapi_document() -> Document:
                             "description": "OpenAPI 3.1",
                             "content": {"application/json": {"schema": {"type": "object"}}},
                         }
-                    },
+                    }
+                    | _problems({"rate-limited", "method-not-allowed", "internal"}),
                 }
             },
             "/docs": {"get": _text("The document as a page", "A page", "text/html")},
@@ -155,7 +156,8 @@ def _text(summary: str, description: str, media_type: str) -> Document:
     content = {media_type: {"schema": {"type": "string"}}}
     return {
         "summary": summary,
-        "responses": {"200": {"description": description, "content": content}},
+        "responses": {"200": {"description": description, "content": content}}
+        | _problems({"rate-limited", "method-not-allowed", "internal"}),
     }
 
 

@@ -194,6 +194,27 @@ async def test_a_client_over_its_rate_is_told_when_to_return(
         assert "Trop" in page.text or "trop" in page.text
 
 
+async def test_metrics_are_limited_and_probes_are_not(
+    loaded: LocalCluster, elections: Elections, elector: Elector, tmp_path: Path
+) -> None:
+    settings = {"redis_url": loaded.url, "election": elections.live}
+    async with (
+        EdgeProcess(
+            tmp_path, **settings, client_rate_limit_per_s=5, trusted_proxies="127.0.0.0/8"
+        ) as edge,
+        httpx.AsyncClient(base_url=edge.url) as http,
+    ):
+        other = {"X-Forwarded-For": "203.0.113.99"}
+        api = Documented(http, (await http.get("/openapi.json", headers=other)).json())
+        answers = [await api.get("/metrics") for _ in range(30)]
+        assert [answer.status_code for answer in answers[:5]] == [200] * 5
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused[0].json()["type"] == "/docs#rate-limited"
+        for path in ("/api/v1/health", "/api/v1/ready"):
+            assert {(await api.get(path)).status_code for _ in range(30)} == {200}
+        assert (await api.vote(ballot(elector), other)).status_code == 202
+
+
 async def test_serves_before_redis_and_the_roll_are_there(
     elections: Elections, elector: Elector, roll: Roll, tmp_path: Path
 ) -> None:
