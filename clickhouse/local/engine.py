@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clickhouse.local import compression
+from clickhouse.local.access import check_statement
 from clickhouse.local.faults import Fault, fault_from_engine, not_implemented
 from clickhouse.local.session import Session, open_session
 from clickhouse.local.statement import (
@@ -69,7 +70,8 @@ class Engine:
     def __init__(self, directory: Path, limits: Limits, default_database: str = "default") -> None:
         """Open or create `directory`. RuntimeError if another process has it open.
 
-        `default_database`, once it exists, is for requests that name none.
+        `default_database`, made if it is missing, is for requests that name none. The engine's own
+        database `default` is its working directory with all files in it, and closed.
         """
         if "?" in str(directory):
             raise ValueError("chdb cannot use a directory with a question mark in its name")
@@ -78,6 +80,7 @@ class Engine:
         self._limits = limits
         self._default_database = default_database
         self._base = open_session(self._path)
+        self._base.query(f"CREATE DATABASE IF NOT EXISTS {_quoted(default_database, '`')}")
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="engine")
         self._waiting = 0
         about = self._base.query("SELECT version(), timezone()", "TabSeparated").bytes().decode()
@@ -109,10 +112,14 @@ class Engine:
 
     def _execute(self, request: Request) -> Answer:
         text = self._text(request)
+        insert = split_insert(text)
+        # Of the formats of data, only Values can have expressions in it.
+        only_data = insert is not None and insert.format.lower() != "values"
+        check_statement(insert.head.encode() if insert and only_data else text)
         with open_session(self._path) as session:
             try:
                 self._prepare(session, request)
-                if insert := split_insert(text):
+                if insert:
                     return _insert(session, insert)
                 return _query(session, text, request)
             except (RuntimeError, UnicodeDecodeError) as error:
@@ -143,7 +150,7 @@ class Engine:
         try:
             session.query(f"USE {_quoted(name or self._default_database, '`')}")
         except RuntimeError as error:
-            # The default one is made by the migrations, perhaps later.
+            # The default one may have been dropped, to be made anew.
             if name or fault_from_engine(error).name != "UNKNOWN_DATABASE":
                 raise
 

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from clickhouse.local.access import check_request
 from clickhouse.local.engine import Answer, Engine, Limits, Request
 from clickhouse.local.faults import Fault, not_implemented
 
@@ -44,7 +46,9 @@ class Server:
 
     def application(self) -> web.Application:
         """Build the aiohttp application that answers."""
-        app = web.Application(client_max_size=self._limits.body_bytes_max)
+        app = web.Application(
+            client_max_size=self._limits.body_bytes_max, middlewares=[self._local_only]
+        )
         app.router.add_route("*", "/", self._statement)
         for path in ("/ping", "/replicas_status"):
             app.router.add_get(path, self._ok)
@@ -60,6 +64,19 @@ class Server:
             access_log=None,
             shutdown_timeout=3.0,
         )
+
+    @web.middleware
+    async def _local_only(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            check_request(request.headers)
+        except Fault as fault:
+            return self._fault(fault)
+        return await handler(request)
+
+    def _fault(self, fault: Fault, headers: Mapping[str, str] | None = None) -> web.Response:
+        code = {"X-ClickHouse-Exception-Code": str(fault.code)}
+        text = fault.body(self._engine.version)
+        return web.Response(status=fault.status, text=text, headers={**(headers or {}), **code})
 
     async def _ok(self, _request: web.Request) -> web.Response:
         return web.Response(text="Ok.\n", content_type="text/html", charset="UTF-8")
@@ -80,9 +97,7 @@ class Server:
             self._check_password(request)
             answer = await self._engine.run(await _read(request))
         except Fault as fault:
-            headers["X-ClickHouse-Exception-Code"] = str(fault.code)
-            text = fault.body(self._engine.version)
-            return web.Response(status=fault.status, text=text, headers=headers)
+            return self._fault(fault, headers)
         return _response(answer, headers)
 
     def _check_password(self, request: web.Request) -> None:

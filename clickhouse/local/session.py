@@ -7,6 +7,8 @@ from typing import Protocol, Self, cast
 
 from chdb.session import Session as ChdbSession
 
+from clickhouse.local.access import engine_options
+
 
 class Result(Protocol):
     """What a statement gave: rows in the format asked for, and counts."""
@@ -55,4 +57,4 @@ class Session(Protocol):
 
 def open_session(path: str) -> Session:
     """Open a session on a data directory; the process's first one loads and locks it."""
-    return cast(Session, ChdbSession(path))  # type: ignore[no-untyped-call]
+    return cast(Session, ChdbSession(path + engine_options()))  # type: ignore[no-untyped-call]

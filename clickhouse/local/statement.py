@@ -5,11 +5,13 @@ answer's header names its format; statements that need a session are refused.
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    rb"""\s+ | --[^\n]* | /\*.*?\*/
-    | '(?:[^'\\]|\\.)*' | `(?:[^`\\]|\\.)*` | "(?:[^"\\]|\\.)*"
+    rb"""(?P<skipped>\s+ | (?:--|//|\#[ !])[^\n]* | /\*.*?\*/)
+    | (?P<text>'(?:[^'\\]|\\.)*' | (?P<tag>\$\w*\$).*?(?P=tag) | \xe2\x80\x98.*?\xe2\x80\x99)
+    | (?P<name>`(?:[^`\\]|\\.)*` | "(?:[^"\\]|\\.)*" | \xe2\x80\x9c.*?\xe2\x80\x9d)
     | (?P<word>[A-Za-z_]\w*) | (?P<open>\() | (?P<close>\)) | .""",
     re.DOTALL | re.VERBOSE,
 )
@@ -53,6 +55,11 @@ def split_insert(text: bytes) -> Insert | None:
                 head = text[: token.start()].decode()
                 return Insert(head, name[1].decode(), text[name.end() :])
     return None
+
+
+def tokens(text: bytes) -> Iterator[re.Match[bytes]]:
+    """Go through all but spaces and comments; groups `text`, `name` and `word` tell what it is."""
+    return (token for token in _TOKEN.finditer(text) if not token["skipped"])
 
 
 def first_words(statement: str) -> tuple[str, str]:

@@ -46,9 +46,9 @@ COMPRESSIONS = [False, True, "lz4", "zstd", "gzip"]
 def table(clickhouse_server: LocalClickHouse) -> Iterator[str]:
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     with clickhouse_connect.get_client(dsn=clickhouse_server.url) as client:
-        client.command("DROP TABLE IF EXISTS default.typed SYNC")
-        client.command(f"CREATE TABLE default.typed ({columns}) ENGINE = MergeTree ORDER BY c")
-        yield "default.typed"
+        client.command("DROP TABLE IF EXISTS scrutin.typed SYNC")
+        client.command(f"CREATE TABLE scrutin.typed ({columns}) ENGINE = MergeTree ORDER BY c")
+        yield "scrutin.typed"
 
 
 @pytest.fixture

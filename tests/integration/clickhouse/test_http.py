@@ -35,11 +35,11 @@ def url(clickhouse_server: LocalClickHouse) -> str:
 @pytest.fixture
 def table(url: str) -> str:
     for statement in (
-        b"DROP TABLE IF EXISTS default.raw SYNC",
-        b"CREATE TABLE default.raw (a UInt32, s String) ENGINE = MergeTree ORDER BY a",
+        b"DROP TABLE IF EXISTS scrutin.raw SYNC",
+        b"CREATE TABLE scrutin.raw (a UInt32, s String) ENGINE = MergeTree ORDER BY a",
     ):
         assert send(url, statement).status == 200
-    return "default.raw"
+    return "scrutin.raw"
 
 
 def rows(url: str, table: str) -> bytes:
