@@ -22,6 +22,7 @@ from clickhouse.local.statement import (
     needs_session,
     output_format,
     returns_rows,
+    second_statement,
     split_insert,
 )
 
@@ -170,6 +171,13 @@ def _insert(session: Session, insert: Insert) -> Answer:
 
 def _query(session: Session, text: bytes, request: Request) -> Answer:
     statement = text.decode()
+    if second := second_statement(text):
+        raise Fault(
+            62,
+            "SYNTAX_ERROR",
+            "Syntax error (Multi-statements are not allowed): failed at position "
+            f"{second + 1}: one statement a request",
+        )
     if request.in_session and needs_session(statement):
         raise not_implemented("The local engine keeps nothing between a session's requests")
     result = session.query(statement, request.default_format)

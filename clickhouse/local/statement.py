@@ -1,7 +1,8 @@
-"""What must be known of a statement before the engine sees it: no parser, four questions.
+"""What must be known of a statement before the engine sees it: no parser, five questions.
 
 An insert's data follows its statement in one run of bytes and is handed over separately; an
-answer's header names its format; statements that need a session are refused.
+answer's header names its format; statements that need a session are refused, and so is a second
+statement behind the first.
 """
 
 import re
@@ -54,6 +55,17 @@ def split_insert(text: bytes) -> Insert | None:
             if word == b"FORMAT" and (name := _FORMAT_NAME.match(text, token.end())):
                 head = text[: token.start()].decode()
                 return Insert(head, name[1].decode(), text[name.end() :])
+    return None
+
+
+def second_statement(text: bytes) -> int | None:
+    """Say where a second statement begins, if there is one."""
+    ended = False
+    for token in _TOKEN.finditer(text):
+        if token[0] == b";":
+            ended = True
+        elif ended and not token["skipped"]:
+            return token.start()
     return None
 
 

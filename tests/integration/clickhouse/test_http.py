@@ -124,6 +124,19 @@ def test_errors(url: str, statement: str, status: int, code: int, name: str) -> 
     assert f"({name}) (version 26.".encode() in answer.body
 
 
+@pytest.mark.parametrize("end", [";", " ; ;\n", "; -- no more\n", "; /* ; */ # ;"])
+def test_a_semicolon_may_end_a_statement(url: str, end: str) -> None:
+    assert send(url, f"SELECT ';SELECT 2'{end}".encode()).body == b";SELECT 2\n"
+
+
+@pytest.mark.parametrize("second", ["SELECT 2", "/* ; */ DROP TABLE scrutin.raw", "x"])
+def test_a_second_statement_is_refused_with_the_first(url: str, table: str, second: str) -> None:
+    answer = send(url, f"INSERT INTO {table} SELECT 1, 'x'; {second}".encode())
+    assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "62")
+    assert b"Multi-statements are not allowed" in answer.body
+    assert rows(url, table) == b""
+
+
 @pytest.mark.parametrize(
     ("parameters", "status", "code"),
     [
