@@ -1,5 +1,6 @@
 """The connection to ClickHouse, with the settings that we rely on."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,8 @@ async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
     `timeout_s` bounds the wait for any answer. Statements name their database themselves, which
     may not exist yet. Raises ClickHouseUnavailable, ClickHouseRejected.
     """
+    # What it logs it also raises, and a row that it cannot encode is in both.
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     with classified():
         return await clickhouse_connect.get_async_client(
             dsn=url,

@@ -56,24 +56,40 @@ _PASSING = {
     394: "QUERY_WAS_CANCELLED: by an operator or a stopping server",
     999: "KEEPER_EXCEPTION: Keeper elects a leader",
 }
+# The driver's texts that are its own, up to the answer that it quotes.
+_SAFE_BEGINNINGS = ("Network Error", "HTTP driver received HTTP status ")
+_ANSWER = ", server response"
+
 assert not _PERMANENT.keys() & _PASSING.keys()
 
 
 def classify(error: Exception) -> ClickHouseError:
     """Give the error of ours that says whether trying again can help."""
     if isinstance(error, DataError | NotSupportedError):
-        return ClickHouseRejected(f"the driver cannot encode or decode rows: {error}")
+        return ClickHouseRejected(f"the driver cannot encode or decode rows ({_described(error)})")
     code = error.code if isinstance(error, Error) else None
     if code in _PERMANENT:
-        return ClickHouseRejected(f"{_PERMANENT[code]} ({error})")
+        return ClickHouseRejected(f"{_PERMANENT[code]} ({_described(error)})")
     # Without a code it was not ClickHouse that answered: network, proxy, timeout.
-    return ClickHouseUnavailable(_PASSING.get(code, str(error)) if code else str(error))
+    reason = _PASSING.get(code) if code else None
+    return ClickHouseUnavailable(reason or _described(error))
+
+
+def _described(error: Exception) -> str:
+    """Say what happened without what was sent or answered: a row is a ballot's hash and choice."""
+    kind = type(error).__name__
+    if isinstance(error, Error) and error.code:
+        return f"{kind}, code {error.code}, {error.name}"
+    # Those that never got an answer have none in their text, but of a proxy's page its status.
+    if isinstance(error, Error) and not str(error).startswith(_SAFE_BEGINNINGS):
+        return kind
+    return str(error).partition(_ANSWER)[0] or kind
 
 
 @contextmanager
 def classified() -> Iterator[None]:
-    """Turn the driver's errors in the block into ours."""
+    """Turn the driver's errors in the block into ours, and hide theirs from tracebacks."""
     try:
         yield
     except (DriverError, TimeoutError, OSError) as error:
-        raise classify(error) from error
+        raise classify(error) from None

@@ -1,10 +1,21 @@
 """Which errors pass and which need somebody to act."""
 
-import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
+import traceback
 
-from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
+import pytest
+from clickhouse_connect.driver.exceptions import (
+    DatabaseError,
+    DataError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    StreamFailureError,
+)
+
+from clickhouse.errors import ClickHouseError, ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.retry import classified, classify
+
+ROW = "9f86d081884c7d65 L2025-001 oui"
 
 
 @pytest.mark.parametrize("code", [None, 159, 202, 209, 241, 243, 252, 319, 999, 123_456])
@@ -17,10 +28,10 @@ def test_passing(code: int | None) -> None:
     [(60, "run the migrations"), (16, "run the migrations"), (516, "password"), (115, "version")],
 )
 def test_permanent_says_what_to_do(code: int, advice: str) -> None:
-    error = classify(DatabaseError("why", code=code))
+    error = classify(DatabaseError("why", code=code, name="SOME_NAME"))
     assert isinstance(error, ClickHouseRejected)
     assert advice in str(error)
-    assert "why" in str(error)
+    assert f"DatabaseError, code {code}, SOME_NAME" in str(error)
 
 
 @pytest.mark.parametrize("error", [OperationalError("cut"), TimeoutError(), ConnectionError()])
@@ -32,6 +43,31 @@ def test_network_passes(error: Exception) -> None:
 def test_rows_that_cannot_be_encoded_are_permanent() -> None:
     with pytest.raises(ClickHouseRejected), classified():
         raise DataError("too large")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError(f"Unable to create native array: {ROW}"),
+        NotSupportedError(ROW),
+        DatabaseError(f"Cannot parse input: {ROW}", code=27),
+        DatabaseError(f"Received ClickHouse exception: {ROW}", code=16),
+        DatabaseError(f"HTTP driver received HTTP status 500, server response: {ROW}"),
+        StreamFailureError(ROW),
+        ProgrammingError(ROW),
+    ],
+)
+def test_rows_are_in_no_text(error: Exception) -> None:
+    with pytest.raises(ClickHouseError) as caught, classified():
+        raise error
+    assert ROW not in "".join(traceback.format_exception(caught.value))
+    assert type(error).__name__ in str(caught.value) or "HTTP status 500" in str(caught.value)
+
+
+def test_what_the_network_did_is_said() -> None:
+    text = "Network Error: Cannot connect to host 127.0.0.1:8123"
+    assert str(classify(OperationalError(text))) == text
+    assert "TimeoutError" in str(classify(TimeoutError()))
 
 
 def test_mistakes_of_ours_are_not_touched() -> None:
