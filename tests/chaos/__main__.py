@@ -10,12 +10,13 @@ from pathlib import Path
 
 import uvloop
 
-from tests.chaos import results
+from tests.chaos import results, table
 from tests.chaos.campaign import Job, play_all
 from tests.chaos.electorate import prepare
 from tests.chaos.planted import report_bugs
 from tests.chaos.run import VOTES
 from tests.chaos.scenarios import names, pair_names
+from tests.chaos.stack import NODE_TIMEOUT_MS
 
 PAIR_RUNS_PART = 5  # a pair is played this many times less often than a single fault
 
@@ -28,12 +29,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1, help="of each scenario")
     parser.add_argument("--votes", type=int, default=VOTES, help="a run")
     parser.add_argument("--full", type=int, metavar="JOBS", help="all and pairs, so many at once")
+    parser.add_argument("--node-timeout-ms", type=int, default=NODE_TIMEOUT_MS, help="of Redis")
     parser.add_argument("--until-failure", action="store_true", help="stop when a run fails")
-    parser.add_argument("--bugs", action="store_true", help="plant bugs; each must be caught")
+    parser.add_argument("--bugs", nargs="*", help="plant these bugs, or all; each must be caught")
     parser.add_argument("--results", type=Path, help="write what came of it to this file")
+    parser.add_argument("--table", action="store_true", help="write docs/reliability.md's tables")
     given = parser.parse_args()
-    if given.bugs:
-        sys.exit(report_bugs(given.results))
+    if given.table:
+        table.write()
+        sys.exit()
+    if given.bugs is not None:
+        sys.exit(report_bugs(given.bugs, given.results))
     if given.full:
         sys.exit(play_full(given.full, given.runs, given.seed, given.results))
     sys.exit(play(given))
@@ -49,7 +55,13 @@ def play(given: argparse.Namespace) -> bool:
             seeds = range(given.seed, given.seed + given.runs)
             jobs = [Job(name, seed, given.votes) for seed in seeds]
             reports = uvloop.run(
-                play_all(jobs, electorate, directory, until_failure=given.until_failure)
+                play_all(
+                    jobs,
+                    electorate,
+                    directory,
+                    until_failure=given.until_failure,
+                    node_timeout_ms=given.node_timeout_ms,
+                )
             )
             failed |= any(report.violations for report in reports)
             if given.results is not None:

@@ -12,7 +12,7 @@ from tests.chaos.electorate import SLICES, Electorate
 from tests.chaos.run import Player, Report
 from tests.chaos.scenarios import scenario
 from tests.chaos.secrecy import Secrets
-from tests.chaos.stack import ChaosStack, running
+from tests.chaos.stack import NODE_TIMEOUT_MS, ChaosStack, running
 
 VIOLATIONS_SHOWN = 12
 
@@ -26,7 +26,12 @@ class Job(NamedTuple):
 
 
 async def play_all(
-    jobs: Sequence[Job], electorate: Electorate, directory: Path, *, until_failure: bool = False
+    jobs: Sequence[Job],
+    electorate: Electorate,
+    directory: Path,
+    *,
+    until_failure: bool = False,
+    node_timeout_ms: int = NODE_TIMEOUT_MS,
 ) -> list[Report]:
     """Play jobs; a stack on which a run failed is not used again, nor one whose roll is used up."""
     reports: list[Report] = []
@@ -34,7 +39,7 @@ async def play_all(
     while len(reports) < len(jobs) and not (failed and until_failure):
         waiting = jobs[len(reports) :][:SLICES]
         where = directory / f"stack-{waiting[0].scenario}-{waiting[0].seed}"
-        async with running(where, electorate) as stack:
+        async with running(where, electorate, node_timeout_ms=node_timeout_ms) as stack:
             reports += await _play_on(stack, waiting)
         failed = bool(reports[-1].violations)
     return reports

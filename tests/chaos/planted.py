@@ -86,11 +86,12 @@ def catch(name: str, bug: Bug) -> results.Catch:
     return results.Catch(name, bug.about, "", played)
 
 
-def report_bugs(file: Path | None) -> bool:
-    """Plant every bug in turn; say whether any was not caught."""
+def report_bugs(names: list[str], file: Path | None) -> bool:
+    """Plant these bugs in turn, or all; say whether any was not caught."""
+    bugs = read_bugs()
     missed = False
-    for name, bug in read_bugs().items():
-        caught = catch(name, bug)
+    for name in names or bugs:
+        caught = catch(name, bugs[name])
         sys.stdout.flush()
         missed |= not caught.scenario
         if file is not None:
