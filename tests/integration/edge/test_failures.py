@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -91,10 +92,14 @@ async def test_a_failure_is_a_problem_and_is_counted(
 async def test_a_vote_that_fails_is_a_problem_and_is_counted(
     own_edge: EdgeProcess, own_api: Documented, client: ShardClient, elector: Elector, bucket: bytes
 ) -> None:
-    hashed = ballot_hash(*elector)
-    record = b"o" + bytes(16) + b"-100"  # a number of attempts that no program of ours writes
-    await client.call(keys.shard_of(hashed), pack("HSET", bucket, keys.field_of(hashed), record))
-    answer = await own_api.vote(ballot(elector, request_id=new_id()))
+    """A retry is answered with a count of attempts that no program of ours writes."""
+    hashed, request_id = ballot_hash(*elector), uuid4()
+    shard, field = keys.shard_of(hashed), keys.field_of(hashed)
+    await client.call(shard, pack("HSET", bucket, field, b"o" + bytes(16) + b"-100"))
+    repeats = keys.repeats_key(shard, field)
+    await client.call(shard, pack("SET", repeats, request_id.bytes + b"o"))
+    answer = await own_api.vote(ballot(elector, request_id=str(request_id)))
+    await client.call(shard, pack("DEL", repeats))
     assert (answer.status_code, answer.json()["type"]) == (500, "/docs#internal")
     assert await answers_counted(own_api, "/api/v1/vote", 500) == 1
     assert own_edge.log.count("a request failed with ValueError") == 1
