@@ -99,7 +99,8 @@ class Topology:
             # Not the whole client's initialize(): that goes on to ask the first primary for its
             # commands, and fails when that very one is away.
             await self._nodes.initialize()
-        except (RedisError, RedisClusterException, OSError) as error:
+        # redis-py's IndexError: a cluster that is just being joined has no primary with slots yet
+        except (RedisError, RedisClusterException, OSError, IndexError) as error:
             raise Unavailable(f"no Redis node answers: {error}") from error
 
     async def _disconnect(self) -> None:
