@@ -1,6 +1,8 @@
 #!lua name=scrutin_outbox
 -- The drain's side of a shard's outbox.
 
+local LEASE_MS_MAX = 60000
+
 local function now_in_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -18,7 +20,7 @@ end
 --       2 {xx}:lease   string: the owner's name, expires
 --       3 {xx}:token   string: the token of the latest lease
 -- ARGV  1 owner
---       2 lease in ms
+--       2 lease in ms, at most LEASE_MS_MAX
 -- Returns  server time in ms, entries in the outbox, the id of the last entry or '' when the
 --          outbox is empty or another owner holds the lease, the lease's token or 0
 local function fence(keys, args)
@@ -31,6 +33,8 @@ local function fence(keys, args)
     return { now_ms, 0, '', 0 }
   end
   local owner = redis.call('GET', keys[2])
+  -- A lease that seems longer is from before the clock was set back: it is void.
+  if owner and redis.call('PTTL', keys[2]) > LEASE_MS_MAX then owner = nil end
   if owner and owner ~= args[1] then return { now_ms, length, '', 0 } end
   local token = tonumber(redis.call('GET', keys[3]) or 0)
   if not owner then

@@ -126,6 +126,15 @@ async def test_a_restarted_drainer_of_the_same_name_has_other_leases(
     assert sorted(await Outbox(client, owner="a").trim(before)) == sorted(before.trims)
 
 
+async def test_a_lease_from_before_the_clock_was_set_back_is_void(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = await vote(store, roll, 0, 100)
+    hour_ms = 3_600_000
+    await Outbox(client, owner="before", lease_ms=hour_ms).read(1000)
+    assert hashes(await Outbox(client, owner="after").read(1000)) == ballots
+
+
 async def test_an_expired_lease_that_nobody_took_still_trims(
     store: RollStore, client: ShardClient, roll: Roll
 ) -> None:
