@@ -83,6 +83,7 @@ async def clock_off(run: Run) -> None:
     if process is pair[0] and run.rng.random() < 0.5:
         stack.kill(process)
         await stack.failed_over(pair[1])
+        await stack.revive(process)
 
 
 async def slots_moved(run: Run) -> None:

@@ -80,6 +80,8 @@ async def replica_frozen(run: Run) -> None:
         run.stack.kill(primary)
         run.stack.thaw(replica)
         await run.stack.failed_over(replica)
+        await run.stack.revive(primary)
+    run.stack.thaw(replica)
 
 
 async def primary_frozen(run: Run) -> None:
@@ -106,6 +108,7 @@ async def replica_partitioned(run: Run) -> None:
         if run.rng.random() < 0.5:
             run.stack.kill(primary)
             await run.stack.failed_over(replica)
+    await run.stack.revive(primary)
 
 
 async def minority_partition(run: Run) -> None:
