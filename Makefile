@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint format bench clean chaos chaos-full chaos-bugs
+.PHONY: help setup simulate demo test lint format bench clean chaos chaos-full chaos-bugs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ format: setup ## apply the formatters
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cargo fmt --manifest-path native/Cargo.toml
+
+simulate: setup ## the vote path in simulated time: make simulate SEEDS=5000, replay with SEED=k
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 chaos: setup ## faults against the whole system: make chaos SEED=1 RUNS=5 SCENARIO=primary_killed
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --runs $(or $(RUNS),1) $(if $(SCENARIO),--scenario $(SCENARIO))
