@@ -7,7 +7,7 @@ from tests.chaos.run import Overtaken, Run
 from tests.chaos.stack import eventually
 
 CAST = b"scrutin_cast"
-HIT_TIMEOUT_S = 5.0
+HIT_TIMEOUT_S = 20.0
 CLICKHOUSE_TIMEOUT_S = 31.0  # a drainer gives up on an answer after 30 s
 LEASE_PASSED_TIMEOUT_S = 10.0
 

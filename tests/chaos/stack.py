@@ -158,7 +158,9 @@ class ChaosStack:
         return LocalProcess(name, argv, log=self.directory / f"{name}.log", env=env)
 
     async def _load(self) -> None:
-        loader = self._service("loader", "roll", "load", str(self.electorate.database))
+        patience = ["--redis-timeout-s", "30", "--durability-timeout-ms", "30000"]
+        database = str(self.electorate.database)
+        loader = self._service("loader", "roll", "load", database, *patience)
         loader.start()
         await eventually(lambda: not loader.alive, HEAL_TIMEOUT_S)
         assert loader.exit_code == 0, loader.log_tail()
