@@ -97,8 +97,10 @@ class Drainer:
             await self._store(batch)
             refused = await self._outbox.trim(batch)
             self._pending = None
-            if refused:  # who took the lease reads them again; the tables collapse them
-                log.info("Another drainer took over %d shards of a stored batch", len(refused))
+            if refused:  # lease lost or no primary: they are read again, the tables collapse them
+                log.info(
+                    "%d shards of a stored batch stay for whoever drains them next", len(refused)
+                )
         self._publisher.drained(len(batch.events), batch.complete_until_ms)
         await self._publisher.publish_if_due()
         return len(batch.events)

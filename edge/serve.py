@@ -38,6 +38,7 @@ async def serve(settings: Settings, *, drain: bool) -> None:
     Raises `StartError`, `SettingsError`, and `ConfigurationError` at any time that the roll in
     Redis turns out not to be the one that the settings describe.
     """
+    settings.check_shutdown()
     address = await _address(settings)
     election = load_election(settings.election_file())
     _allow_connections(settings.connections_max)

@@ -132,11 +132,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "durability_timeout_ms",
             "must not exceed SCRUTIN_REDIS_TIMEOUT_S",
         )
-        _require(
-            self.shutdown_timeout_s > self.redis_timeout_s,
-            "shutdown_timeout_s",
-            "must exceed SCRUTIN_REDIS_TIMEOUT_S, or votes in flight would go unanswered",
-        )
         keyed = self.hash_scheme != "sha256"
         _require(
             keyed == (self.hash_key_file is not None),
@@ -144,6 +139,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "must be set when SCRUTIN_HASH_SCHEME is hmac-sha256, and only then",
         )
         self.trusted_networks()
+
+    def check_shutdown(self) -> None:
+        """Raise `SettingsError` if a service that ends might leave votes unanswered."""
+        _require(
+            self.shutdown_timeout_s > self.redis_timeout_s,
+            "shutdown_timeout_s",
+            "must exceed SCRUTIN_REDIS_TIMEOUT_S, or votes in flight would go unanswered",
+        )
 
     def trusted_networks(self) -> list[Network]:
         """Return the trusted proxies' networks; raises `SettingsError`."""

@@ -79,7 +79,7 @@ class HashDatabase:
     @classmethod
     def open(cls, directory: Path) -> "HashDatabase":
         """Read the manifest and check it against itself. Raises DatabaseError."""
-        if directory.name.endswith(UNFINISHED_SUFFIX):  # it may have all but its name
+        if directory.resolve().name.endswith(UNFINISHED_SUFFIX):  # it may have all but its name
             raise DatabaseError(f"{directory} is what a killed run left: run it again")
         path = directory / MANIFEST_FILE
         try:

@@ -38,7 +38,8 @@ def appearing_directory(directory: Path) -> Iterator[Path]:
     writing it at this moment, and OSError.
     """
     partial = directory.with_name(f".{directory.name}{UNFINISHED_SUFFIX}")
-    partial.mkdir(parents=True, exist_ok=True)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial.mkdir(mode=0o700, exist_ok=True)  # NAS and code are short: who reads it may guess
     descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:

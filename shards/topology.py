@@ -15,6 +15,7 @@ from shards.command import pack
 from shards.errors import ConfigurationError, Unavailable
 
 CONNECT_TIMEOUT_S = 1.0
+TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 class Address(NamedTuple):
@@ -54,7 +55,13 @@ def endpoint_of(url: str) -> Endpoint:
     handshake.append(pack("CLIENT", "SETNAME", "scrutin"))
     tls = None
     if options.get("connection_class") is SSLConnection:
-        tls = RedisSSLContext(
+        tls = _tls(options)
+    return Endpoint(tls, handshake)
+
+
+def _tls(options: dict[str, Any]) -> ssl.SSLContext:
+    try:
+        return RedisSSLContext(
             keyfile=options.get("ssl_keyfile"),
             certfile=options.get("ssl_certfile"),
             cert_reqs=options.get("ssl_cert_reqs", "required"),
@@ -62,7 +69,11 @@ def endpoint_of(url: str) -> Endpoint:
             check_hostname=options.get("ssl_check_hostname", True),
             min_version=ssl.TLSVersion.TLSv1_2,
         ).get()
-    return Endpoint(tls, handshake)
+    except OSError as error:  # ssl.SSLError is one; neither says which file
+        files = [f"{name}={options[name]}" for name in TLS_FILES if options.get(name)]
+        raise ConfigurationError(
+            f"Redis URL: the TLS files cannot be used ({' '.join(files)}): {error}"
+        ) from error
 
 
 class Topology:

@@ -9,28 +9,30 @@ import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from edge.commands.running import run, stop_on_signals
 from edge.demo.banner import banner
-from edge.demo.electorate import CARDS, prepare, read_cards
+from edge.demo.electorate import CARDS, Electorate, prepare, read_cards
 from edge.demo.ports import choose
 from edge.demo.simulation import Simulation
 from edge.demo.stack import Ports, Stack
 from edge.demo.supervisor import Supervisor
+from edge.errors import SettingsError
 from hashgen.progress import Report
 
 HTTP_PORT = 8000
 CLICKHOUSE_PORT = 8123
+T = TypeVar("T")
 RESERVED_CARDS = 1000  # electors the simulation leaves to whoever tries the demo
 
 
 def demo(
     *,
-    electors: Annotated[int, Parameter(validator=Number(gte=10, lte=10_000_000))] = 100_000,
+    electors: Annotated[int | None, Parameter(validator=Number(gte=10, lte=10_000_000))] = None,
     csv: Path | None = None,
     port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65_535))] = None,
     clickhouse_port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65_535))] = None,
@@ -45,7 +47,7 @@ def demo(
     Parameters
     ----------
     electors
-        How many sample electors to make.
+        How many sample electors to make (default: 100,000).
     csv
         Take these electors instead (header: nas,code,law_id).
     port
@@ -59,21 +61,23 @@ def demo(
         Cast votes of sample electors all the time (default: yes, but never for those of --csv).
 
     """
-    plan = Plan(electors, csv, port, clickhouse_port, csv is None if simulate is None else simulate)
+    plan = Plan(electors, csv, port, clickhouse_port, simulate)
     return run(lambda: _demo(plan, data))
 
 
 class Plan(NamedTuple):
     """What was asked for."""
 
-    electors: int
+    electors: int | None
     csv: Path | None
     port: int | None
     clickhouse_port: int | None
-    simulate: bool
+    simulate: bool | None
 
 
 async def _demo(plan: Plan, data: Path | None) -> None:
+    if plan.electors is not None and plan.csv is not None:
+        raise SettingsError("--electors and --csv exclude each other: give one")
     stop = stop_on_signals()
     with _directory(data) as directory:
         ports = Ports(
@@ -82,20 +86,21 @@ async def _demo(plan: Plan, data: Path | None) -> None:
         )
         stack = Stack(directory, ports)
         try:
-            if await _unless(stop, _start(stack, directory, plan, stop)):
-                await _live(stack, directory, plan, stop)
+            electorate = await _unless(stop, _start(stack, directory, plan, stop))
+            if electorate is not None:
+                await _live(stack, directory, plan, electorate, stop)
         finally:
             _say("stopping")
             await asyncio.to_thread(stack.stop)
 
 
-async def _start(stack: Stack, directory: Path, plan: Plan, stop: asyncio.Event) -> None:
+async def _start(stack: Stack, directory: Path, plan: Plan, stop: asyncio.Event) -> Electorate:
     """Bring everything up; each step says what it is about."""
     began_s = time.monotonic()
     _say("starting Redis (3 primaries, 3 replicas) and ClickHouse")
     engines = asyncio.create_task(stack.start_engines())
     try:
-        _say(f"hashing {plan.csv or f'{plan.electors:,} sample electors'}")
+        _say("preparing electors, their hash database and the election")
         electorate = await asyncio.to_thread(
             prepare, directory, plan.electors, plan.csv, _interruptible(stop)
         )
@@ -108,36 +113,37 @@ async def _start(stack: Stack, directory: Path, plan: Plan, stop: asyncio.Event)
     _say("starting drainer and edge")
     await stack.start_services()
     _say(f"up after {time.monotonic() - began_s:.1f} s")
+    return electorate
 
 
-async def _live(stack: Stack, directory: Path, plan: Plan, stop: asyncio.Event) -> None:
+async def _live(
+    stack: Stack, directory: Path, plan: Plan, electorate: Electorate, stop: asyncio.Event
+) -> None:
     """Show the banner, then keep things running until `stop`."""
-    csv_file = plan.csv or directory / "electors.csv"
-    cards = read_cards(csv_file, CARDS)
+    cards = read_cards(electorate.csv_file, CARDS)
     text = banner(stack.url, stack.clickhouse.url, stack.cluster.url, cards, directory)
     sys.stdout.write(text)
     sys.stdout.flush()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(Supervisor(stack.processes, _say).watch(stop))
-        if plan.simulate:
-            voters = read_cards(csv_file)
+        if electorate.sample if plan.simulate is None else plan.simulate:
+            voters = read_cards(electorate.csv_file)
             reserved = min(RESERVED_CARDS, len(voters) // 2)
             simulation = Simulation(stack.url, voters[reserved:], random.Random())  # noqa: S311
             tasks.create_task(simulation.run(stop))
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Do the work unless `stop` comes first; say whether it was done."""
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
+    """Do the work unless `stop` comes first; return its result, None if it was not done."""
     task = asyncio.ensure_future(work)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if task.done():
-        task.result()
-        return True
+        return task.result()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    return False
+    return None
 
 
 def _interruptible(stop: asyncio.Event) -> Report:
@@ -154,7 +160,7 @@ def _interruptible(stop: asyncio.Event) -> Report:
 def _directory(data: Path | None) -> Iterator[Path]:
     """Yield the directory for data and logs; one of our own is removed at the end."""
     if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield data.resolve()
         return
     own = Path(tempfile.mkdtemp(prefix="scrutin-demo-"))

@@ -1,11 +1,15 @@
 """The demo's electors: a sample or the user's own CSV, its hash database and its election file."""
 
 import csv
+import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
+from edge.errors import StartError
 from hashgen import BallotHasher
 from hashgen.database import HashDatabase
 from hashgen.generate import Options, generate
@@ -13,6 +17,8 @@ from hashgen.progress import Report
 from hashgen.sample import write_sample
 
 SAMPLE_LAW = "L2025-001"
+SAMPLE_ELECTORS = 100_000
+ORIGIN_FILE = "origin.json"
 OPEN_DAYS = 7
 CARDS = 3
 
@@ -25,39 +31,87 @@ class Card(NamedTuple):
     law_id: str
 
 
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose electors a data directory holds: so many sample electors, or a CSV of the user's."""
+
+    electors: int | None = None
+    csv_file: str | None = None
+    csv_sha256: str = ""
+
+
 class Electorate(NamedTuple):
     """The files of a demo's electors."""
 
     csv_file: Path
+    sample: bool
     database: HashDatabase
     election_file: Path
 
 
-def prepare(data: Path, electors: int, csv_file: Path | None, report: Report) -> Electorate:
+def prepare(data: Path, electors: int | None, csv_file: Path | None, report: Report) -> Electorate:
     """Make what is not in `data` yet: sample electors, hash database, election file.
 
-    Raises hashgen's errors for a CSV that is not as it should be, and what `report` raises.
+    Raises `StartError` if `data` holds other electors than those asked for, hashgen's errors for
+    a CSV that is not as it should be, and what `report` raises.
     """
-    if csv_file is None:
-        csv_file = data / "electors.csv"
-        if not csv_file.exists():
-            write_sample(csv_file, electors, [SAMPLE_LAW], seed=secrets.randbits(64), report=report)
     directory = data / "hash-database"
+    asked = _asked(electors, csv_file)
+    origin = _kept(data, asked) if directory.exists() else _keep(data, asked)
+    csv_file = Path(origin.csv_file or data / "electors.csv")
     if not directory.exists():
+        if origin.electors is not None:
+            seed = secrets.randbits(64)
+            write_sample(
+                csv_file, origin.electors, [SAMPLE_LAW], seed=seed, force=True, report=report
+            )
         generate(csv_file, directory, BallotHasher(), Options(format="binary"), report)
     database = HashDatabase.open(directory)
     database.check()
     election_file = data / "election.toml"
     if not election_file.exists():
         election_file.write_text(_election(list(database.manifest.laws)))
-    return Electorate(csv_file, database, election_file)
+    return Electorate(csv_file, origin.csv_file is None, database, election_file)
+
+
+def _asked(electors: int | None, csv_file: Path | None) -> Origin:
+    """Return what the user asks for; an empty origin takes what is there."""
+    if csv_file is None:
+        return Origin(electors)
+    return Origin(None, str(csv_file.resolve()), _digest(csv_file))
+
+
+def _keep(data: Path, asked: Origin) -> Origin:
+    """Write down where the electors of a new data directory come from."""
+    origin = Origin(SAMPLE_ELECTORS) if asked == Origin() else asked
+    (data / ORIGIN_FILE).write_bytes(msgspec.json.encode(origin))
+    return origin
+
+
+def _kept(data: Path, asked: Origin) -> Origin:
+    """Return the origin of the electors in `data`, if they are those asked for."""
+    kept = msgspec.json.decode((data / ORIGIN_FILE).read_bytes(), type=Origin)
+    if asked == Origin() and kept.csv_file is not None:
+        asked = _asked(None, Path(kept.csv_file))
+    if asked != Origin() and (asked.electors, asked.csv_sha256) != (kept.electors, kept.csv_sha256):
+        raise StartError(f"{data} holds other electors than those asked for: give another --data")
+    return kept if asked == Origin() else asked
+
+
+def _digest(csv_file: Path) -> str:
+    try:
+        with csv_file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise StartError(f"{csv_file} cannot be read: {error.strerror}") from error
 
 
 def read_cards(csv_file: Path, count: int | None = None) -> list[Card]:
     """Read the first `count` electors of the CSV, or all of them."""
     with csv_file.open(encoding="utf-8-sig", newline="") as lines:
         cards = []
-        for row in csv.DictReader(lines):
+        rows = csv.DictReader(lines)
+        rows.fieldnames = [name.strip(" ").lower() for name in rows.fieldnames or ()]
+        for row in rows:
             cards.append(Card(row["nas"], row["code"], row["law_id"]))
             if len(cards) == count:
                 break

@@ -39,7 +39,6 @@ class Stack:
     def __init__(self, data: Path, ports: Ports) -> None:
         self._data = data
         self._ports = ports
-        data.mkdir(parents=True, exist_ok=True)
         self.cluster = LocalCluster(
             data / "redis",
             primaries=PRIMARIES,
@@ -65,7 +64,7 @@ class Stack:
         await asyncio.gather(self.cluster.start(), asyncio.to_thread(self.clickhouse.start))
 
     async def load(self, electorate: Electorate) -> None:
-        """Load the roll, unless these very electors are loaded already."""
+        """Load the roll; what was loaded or voted on already stays as it is."""
         options = RedisOptions(self.cluster.url, Durability("replicated"))
         client = await ShardClient.connect(options)
         try:

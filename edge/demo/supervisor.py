@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from clickhouse.errors import LocalClickHouseError
 from shards.process import LocalProcess
 
 LOOK_EVERY_S = 0.25
@@ -35,6 +36,6 @@ class Supervisor:
         self._started_at[process.name] = now
         self._say(f"{process.name} ended ({process.how_it_ended}); starting it again")
         try:
-            process.start()
-        except OSError as error:
+            await asyncio.to_thread(process.start)
+        except (OSError, LocalClickHouseError) as error:
             self._say(f"{process.name} does not start: {error}; log: {process.log}")

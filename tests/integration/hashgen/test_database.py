@@ -278,3 +278,10 @@ def test_what_a_killed_run_left_is_no_database(tmp_path: Path) -> None:
     unfinished = (tmp_path / "roll").rename(tmp_path / ".roll.partial")
     with pytest.raises(DatabaseError, match="killed run left"):
         HashDatabase.open(unfinished)
+
+
+def test_nor_is_it_one_seen_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".roll.partial").mkdir()
+    monkeypatch.chdir(tmp_path / ".roll.partial")
+    with pytest.raises(DatabaseError, match="killed run left"):
+        HashDatabase.open(Path())

@@ -45,13 +45,18 @@ def test_every_type_is_read() -> None:
         ("RATE_LIMIT_PER_S", "inf"),
         ("REDIS_TIMEOUT_S", "nan"),
         ("DURABILITY_TIMEOUT_MS", "3000"),
-        ("SHUTDOWN_TIMEOUT_S", "1"),
         ("HASH_KEY_FILE", "/key"),
     ],
 )
 def test_an_error_names_the_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^SCRUTIN_{name}: \S"):
         from_env({f"SCRUTIN_{name}": value})
+
+
+def test_a_service_waits_longer_for_its_votes_than_they_may_take() -> None:
+    settings = from_env({"SCRUTIN_SHUTDOWN_TIMEOUT_S": "2", "SCRUTIN_REDIS_TIMEOUT_S": "2"})
+    with pytest.raises(SettingsError, match=r"^SCRUTIN_SHUTDOWN_TIMEOUT_S: must exceed"):
+        settings.check_shutdown()
 
 
 @pytest.mark.parametrize(
