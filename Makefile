@@ -43,8 +43,7 @@ bench: setup ## figures for this machine: hash, pipeline, votes a second (needs 
 	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk (or your system's package)"; exit 1; }
 	cargo bench --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only
-	$(BIN)/python -m tests.load.throughput --durability memory
-	$(BIN)/python -m tests.load.throughput --durability replicated
+	$(BIN)/python -m tests.load.throughput --durability memory replicated
 
 format: setup ## apply the formatters
 	$(BIN)/ruff format .

@@ -4,6 +4,7 @@ import asyncio
 import resource
 from pathlib import Path
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shards import keys
@@ -13,6 +14,7 @@ from tests.chaos.stack import POLL_S, eventually
 
 DRAIN_WHILE_FULL_TIMEOUT_S = 10.0
 EXIT_TIMEOUT_S = 10.0
+GOSSIP_TIMEOUT_S = 10.0
 HOUR_S = 3600
 
 
@@ -110,7 +112,11 @@ def part_of(part: int) -> tuple[int, int]:
 
 
 async def move_slot(source: LocalNode, target: LocalNode, slot: int) -> None:
-    """Move one slot key by key, as a resharding tool does."""
+    """Move one slot key by key, as a resharding tool does, until both servers know of it.
+
+    Moved back before gossip has told the source how new the target's claim is, the older move
+    would win: the source would drop the slot, and its keys with it.
+    """
     async with source.client() as giver, target.client() as taker:
         # redis-py would decode the names, which are bytes of ours
         giver.response_callbacks.pop("CLUSTER GETKEYSINSLOT")
@@ -121,6 +127,15 @@ async def move_slot(source: LocalNode, target: LocalNode, slot: int) -> None:
             await giver.migrate("127.0.0.1", target.port, moving, 0, 5000)
         await taker.cluster("SETSLOT", slot, "NODE", taker_id)
         await giver.cluster("SETSLOT", slot, "NODE", taker_id)
+        async with asyncio.timeout(GOSSIP_TIMEOUT_S):
+            while await _epoch(giver, taker_id) != await _epoch(taker, taker_id):  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
+
+
+async def _epoch(redis: Redis, node_id: bytes) -> str:
+    """Return how new a server thinks a node's claim to its slots is."""
+    nodes = (await redis.cluster("NODES")).values()
+    return next(str(node["epoch"]) for node in nodes if node["node_id"] == node_id.decode())
 
 
 def aof_directory(node: LocalNode) -> Path:

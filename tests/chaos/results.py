@@ -1,6 +1,5 @@
 """What a campaign came to, as a file to commit."""
 
-import platform
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.chaos.run import Report
+from tests.support.machine import machine
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):
@@ -41,20 +41,6 @@ class Results(msgspec.Struct, frozen=True):
     machine: str
     scenarios: list[ScenarioResult] = []
     bugs: list[Catch] = []
-
-
-def machine() -> str:
-    """Say in a line what this runs on."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    cores = len(Path("/proc/cpuinfo").read_text().split("processor\t:")) - 1
-    return f"{cores} x {model}, {platform.system()} {platform.release()}"
 
 
 def summarise(name: str, reports: Iterable[Report]) -> ScenarioResult:

@@ -1,34 +1,25 @@
-"""Votes a second through one edge: `python -m tests.load.throughput [--durability memory]`.
+"""Votes a second through one edge: `python -m tests.load.throughput --durability memory fsync`.
 
 Closed loop: wrk keeps its connections busy, so the figure is the most that the edge takes on this
 machine with generator and Redis beside it, and the latency is that of a full queue. The same run
-measures the health endpoint of the same edge, as a baseline for the machine's mood.
+measures the health endpoint of the same edge, as a baseline for the machine's mood; of several
+durabilities, each is compared with the first.
 """
 
 import argparse
 import asyncio
-import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import aiohttp
 import msgspec
 import uvloop
 
-from edge.demo.electorate import prepare, read_cards
-from shards.client import ShardClient
-from shards.election import load_election
-from shards.load import load_roll
-from shards.localcluster import LocalCluster, free_ports
-from shards.options import Durability, DurabilityMode, RedisOptions
-from shards.process import LocalProcess
-
-PRIMARIES = 3
+from shards.options import DurabilityMode
+from tests.load.serving import Target, serving
+from tests.support.machine import machine
 
 
 class Measured(msgspec.Struct):
@@ -68,97 +59,46 @@ def _find(pattern: str, text: str) -> str:
     return found[1]
 
 
-async def measure(durability: DurabilityMode, electors: int, connections: int, seconds: int) -> int:
-    """Start everything, measure, print; return 1 when an answer was not 202."""
-    with tempfile.TemporaryDirectory(prefix="scrutin-throughput-") as directory:
-        data = Path(directory)
-        electorate = prepare(data, electors, None, lambda *_: None)
-        ballots = data / "ballots.jsonl"
-        with ballots.open("wb") as file:
-            for card in read_cards(electorate.csv_file):
-                file.write(msgspec.json.encode(card._asdict() | {"vote": "oui"}) + b"\n")
-        durable = durability != "memory"
-        cluster = LocalCluster(
-            data / "redis",
-            primaries=PRIMARIES,
-            replicas_per_primary=1 if durability == "replicated" else 0,
-            appendonly=durable,
-        )
-        async with cluster:
-            client = await ShardClient.connect(RedisOptions(cluster.url, Durability("memory")))
-            try:
-                await load_roll(
-                    client, electorate.database, load_election(electorate.election_file)
-                )
-            finally:
-                await client.aclose()
-            edge = _edge(cluster, durability, electorate.election_file, data)
-            edge.start()
-            try:
-                url = f"http://127.0.0.1:{edge.env['SCRUTIN_PORT']}"
-                await _ready(url, edge)
-                return await asyncio.to_thread(
-                    _report, url, ballots, durability, connections, seconds
-                )
-            finally:
-                edge.stop()
+async def measure(given: argparse.Namespace, durability: DurabilityMode) -> Measured:
+    """Start everything, measure votes and the baseline, print both."""
+    async with serving(durability, given.electors) as target:
+        return await asyncio.to_thread(_measure, target, durability, given)
 
 
-def _edge(
-    cluster: LocalCluster, durability: DurabilityMode, election: Path, data: Path
-) -> LocalProcess:
-    env = {
-        "SCRUTIN_REDIS_URL": cluster.url,
-        "SCRUTIN_DURABILITY": durability,
-        "SCRUTIN_ELECTION": str(election),
-        "SCRUTIN_PORT": str(free_ports(1)[0]),
-        "SCRUTIN_RATE_LIMIT_PER_S": "1000000",
-        "SCRUTIN_EXEMPT_LOOPBACK": "true",
-    }
-    argv = [sys.executable, "-P", "-m", "edge", "serve"]
-    return LocalProcess("edge", argv, log=data / "edge.log", env=env)
-
-
-async def _ready(url: str, edge: LocalProcess) -> None:
-    async with aiohttp.ClientSession() as http, asyncio.timeout(30):
-        while True:
-            if not edge.alive:
-                sys.exit(f"the edge ended:\n{edge.log_tail()}")
-            try:
-                async with http.get(f"{url}/api/v1/ready") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass  # not listening yet
-            await asyncio.sleep(0.05)
-
-
-def _report(url: str, ballots: Path, durability: str, connections: int, seconds: int) -> int:
-    script = ["-s", str(Path(__file__).with_name("vote.lua")), "--", str(ballots)]
-    votes = wrk(url, connections=connections, duration_s=seconds, script=script)
-    health = wrk(f"{url}/api/v1/health", connections=connections, duration_s=3, script=[])
-    sys.stdout.write(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"{connections} connections, closed loop\n"
-        f"votes ({durability:<10}) {votes.requests_per_s:>9,.0f}/s  p50 {votes.p50} p99 {votes.p99}"
-        f"  answers other than 202: {votes.not_2xx}\n"
-        f"health (baseline)  {health.requests_per_s:>9,.0f}/s  p50 {health.p50} p99 {health.p99}\n"
-        f"ratio              {votes.requests_per_s / health.requests_per_s:>9.2f}\n"
+def _measure(target: Target, durability: DurabilityMode, given: argparse.Namespace) -> Measured:
+    script = ["-s", str(Path(__file__).with_name("vote.lua")), "--", str(target.ballots)]
+    votes = wrk(target.url, connections=given.connections, duration_s=given.seconds, script=script)
+    health = wrk(
+        f"{target.url}/api/v1/health", connections=given.connections, duration_s=3, script=[]
     )
-    return 1 if votes.not_2xx else 0
+    for name, measured in ((f"votes, {durability}", votes), ("health (baseline)", health)):
+        sys.stdout.write(
+            f"{name:<18} {measured.requests_per_s:>9,.0f}/s  "
+            f"p50 {measured.p50} p99 {measured.p99}\n"
+        )
+    sys.stdout.write(f"{'ratio':<18} {votes.requests_per_s / health.requests_per_s:>9.2f}\n")
+    sys.stdout.flush()
+    return votes
 
 
 def main() -> None:
-    """Read the arguments and measure."""
+    """Read the arguments and measure; exits 1 when an answer was not 202."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--durability", choices=("memory", "fsync", "replicated"), default="memory")
+    modes = ("memory", "fsync", "replicated")
+    parser.add_argument("--durability", choices=modes, nargs="+", default=["memory", "replicated"])
     parser.add_argument("--electors", type=int, default=600_000)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=int, default=10)
     given = parser.parse_args()
-    sys.exit(
-        uvloop.run(measure(given.durability, given.electors, given.connections, given.seconds))
-    )
+    sys.stdout.write(f"{machine()}; {given.connections} connections, closed loop\n")
+    measured = {mode: uvloop.run(measure(given, mode)) for mode in given.durability}
+    first, *others = measured
+    for mode in others:
+        ratio = measured[mode].requests_per_s / measured[first].requests_per_s
+        sys.stdout.write(f"{mode} takes {ratio:.2f} of the votes of {first}\n")
+    failed = sum(votes.not_2xx for votes in measured.values())
+    if failed:
+        sys.exit(f"{failed} answers were not 202")
 
 
 if __name__ == "__main__":
