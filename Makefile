@@ -29,7 +29,7 @@ demo: setup ## the whole system on this machine: make demo ARGS="--electors 1000
 
 test: setup ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## formatting, types, imports, clippy
 	$(BIN)/ruff format --check .

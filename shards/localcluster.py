@@ -1,6 +1,8 @@
 """A real cluster on this machine, for the demo and the tests."""
 
 import asyncio
+import contextlib
+import random
 import re
 import shutil
 import signal
@@ -19,6 +21,7 @@ SLOTS = 16384
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.05
 VERSION_MIN = (7, 2)
+PORTS = range(10_000, 30_000)
 
 
 def server_binary() -> str:
@@ -47,15 +50,19 @@ def _version(path: str) -> tuple[int, ...]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for held in sockets:
-            held.bind(("127.0.0.1", 0))
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()
+    """Return ports that nothing listens on, and that no outgoing connection will take.
+
+    The system gives outgoing connections ports from 32,768 up: a server down for a moment would
+    not get such a port back for sure. Raises OSError when there are too few.
+    """
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError("too few free ports on this machine")
 
 
 # Lies among the append-only files and is included by the server's configuration. A server that

@@ -6,9 +6,7 @@ them goes through the network's proxies.
 
 import asyncio
 import contextlib
-import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -19,7 +17,7 @@ from redis.exceptions import RedisError
 
 from clickhouse.local.process import LocalClickHouse
 from shards import keys
-from shards.localcluster import LocalCluster, LocalNode
+from shards.localcluster import LocalCluster, LocalNode, free_ports
 from shards.process import LocalProcess
 from tests.chaos.clocks import Clocks
 from tests.chaos.electorate import Electorate
@@ -48,18 +46,6 @@ async def eventually(holds: Callable[[], bool], timeout_s: float) -> bool:
     return holds()
 
 
-def quiet_ports(count: int) -> list[int]:
-    """Return free ports that no outgoing connection will take while their server is down."""
-    found: list[int] = []
-    for port in random.sample(range(10_000, 30_000), 1000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise OSError("too few free ports")
-
-
 class ChaosStack:
     """The processes, in one directory, with the electors given."""
 
@@ -74,7 +60,7 @@ class ChaosStack:
         self.directory = directory
         self.electorate = electorate
         self.network = network
-        ports = quiet_ports(2 * NODES + 1 + EDGES)
+        ports = free_ports(2 * NODES + 1 + EDGES)
         self.cluster = LocalCluster(
             directory / "redis", ports=ports[: 2 * NODES], node_timeout_ms=node_timeout_ms
         )
