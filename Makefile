@@ -22,7 +22,7 @@ $(UV):
 	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 setup: $(UV) ## build .venv with the locked dependencies and the extension
-	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo
+	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo --extra bench
 
 demo: setup ## the whole system on this machine: make demo ARGS="--electors 100000"
 	@$(BIN)/scrutin demo $(ARGS)
@@ -39,11 +39,10 @@ lint: setup ## formatting, types, imports, clippy
 	cargo fmt --manifest-path native/Cargo.toml --check
 	cargo clippy --quiet --manifest-path native/Cargo.toml --all-targets -- -D warnings
 
-bench: setup ## figures for this machine: hash, pipeline, votes a second (needs wrk)
-	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk (or your system's package)"; exit 1; }
+bench: setup ## every promise of speed and size measured (needs wrk and oha; about 20 minutes)
 	cargo bench --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only
-	$(BIN)/python -m tests.load.throughput --durability memory replicated
+	$(BIN)/scrutin bench run --against docs/bench-results.json $(ARGS)
 
 format: setup ## apply the formatters
 	$(BIN)/ruff format .

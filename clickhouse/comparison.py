@@ -167,7 +167,7 @@ class ShardComparison:
         for vote_hash in self._ballots:
             self._add("ballot-without-event", vote_hash, "has a ballot and no accepted attempt")
         for field in self._records:
-            # The roll keeps 17 of the hash's 32 bytes: the shard and the field.
+            # The roll keeps only the hash's beginning: the shard and the field.
             known = bytes([self._census.shard]) + field
             self._add("no-event", known, "voted by the roll; neither vote_audit nor outbox knows")
 

@@ -38,13 +38,20 @@ async def serve(settings: Settings, *, drain: bool) -> None:
     Raises `StartError`, `SettingsError`, and `ConfigurationError` at any time that the roll in
     Redis turns out not to be the one that the settings describe.
     """
-    settings.check_shutdown()
-    address = await _address(settings)
     election = load_election(settings.election_file())
-    _allow_connections(settings.connections_max)
     registry = CollectorRegistry()
     keeper = DrainKeeper(settings, DrainMetrics(registry)) if drain else None
     app, backend = make_app(settings, election, registry, lambda: keeper.state if keeper else None)
+    await serve_app(app, backend, keeper, settings)
+
+
+async def serve_app(
+    app: EdgeApp, backend: Backend, keeper: DrainKeeper | None, settings: Settings
+) -> None:
+    """Serve an application; raises as `serve` does."""
+    settings.check_shutdown()
+    address = await _address(settings)
+    _allow_connections(settings.connections_max)
     try:
         # A roll that is not ours must show before the first request, one that is late need not.
         with contextlib.suppress(TimeoutError):

@@ -25,7 +25,7 @@ CALLS_AT_ONCE = 2000
 class ShardCensus(msgspec.Struct, frozen=True):
     """The electors of one shard.
 
-    `records`: of those who have voted, record by 16-byte field; `repeats`: what is kept of their
+    `records`: of those who have voted, record by field; `repeats`: what is kept of their
     duplicate attempts, by field. Both hold every event up to `first` and none after `last`.
     """
 

@@ -15,13 +15,13 @@ from shards.errors import ConfigurationError, RollConflict, RollLost, ShardsErro
 from shards.functions import fcall
 from shards.roll import RollInfo
 
-ELECTORS_PER_BUCKET = 40  # the mean; Poisson keeps the fullest of a large roll under 128
+ELECTORS_PER_BUCKET = 56  # the mean; Poisson keeps the fullest of a large roll under 128
 BUCKETS_A_BATCH = 512
 Progress = Callable[[int], None]  # told how many electors were handled since the last call
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """A bucket's place and its electors' 16-byte fields, joined."""
+    """A bucket's place and its electors' fields, joined."""
 
     shard: int
     number: int

@@ -6,7 +6,7 @@
 --       3 {xx}:meta         hash: roll id and law windows
 --       4 {xx}:r:<field>    string: request ids of this elector's latest duplicates
 -- ARGV  1 roll id           must be the loaded one
---       2 field             16 bytes
+--       2 field             14 bytes
 --       3 ballot hash       32 bytes
 --       4 law id
 --       5 choice            'oui' or 'non'
@@ -24,7 +24,7 @@
 -- A repeat is 17 bytes: request id and choice; the latest 32 are kept, oldest first.
 
 local ACCEPTED, INVALID, CLOSED, CONFLICT = 0, -1, -2, -3
-local REPEAT_BYTES, REPEATS_MAX = 17, 32
+local FIELD_BYTES, REPEAT_BYTES, REPEATS_MAX = 14, 17, 32
 
 local function append(outbox, args, status, attempt)
   redis.call('XADD', outbox, '*', 'h', args[3], 'l', args[4], 'v', args[5], 's', status,
@@ -54,7 +54,7 @@ local function cast(keys, args)
   local bucket, outbox, repeats_key = keys[1], keys[2], keys[4]
   local field, law_id, request_id = args[2], args[4], args[6]
   local choice = string.sub(args[5], 1, 1)
-  if #field ~= 16 or #args[3] ~= 32 or #request_id ~= 16 or (args[5] ~= 'oui' and args[5] ~= 'non') then
+  if #field ~= FIELD_BYTES or #args[3] ~= 32 or #request_id ~= 16 or (args[5] ~= 'oui' and args[5] ~= 'non') then
     return redis.error_reply('ERR malformed cast arguments')
   end
   local meta = redis.call('HMGET', keys[3], 'ready', 'opens:' .. law_id, 'closes:' .. law_id)

@@ -1,6 +1,8 @@
 #!lua name=scrutin_roll
 -- Fills a shard with its part of the roll, without ever touching a cast ballot.
 
+local FIELD_BYTES = 14
+
 -- Opens a shard for loading, or confirms that it is open for the same roll.
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id, then field and value pairs to set (scheme, counts, law windows)
@@ -17,7 +19,7 @@ end
 -- KEYS  1 {xx}:b:<bucket>
 --       2 {xx}:meta
 -- ARGV  1 roll id
---       2 the bucket's fields, 16 bytes each, joined
+--       2 the bucket's fields, 14 bytes each, joined
 --       3 '1' when the bucket must be there: the roll has taken ballots
 -- Returns 1 when written, 0 when the bucket was there, -1 when it must be and is not.
 local function roll_fill(keys, args)
@@ -27,8 +29,8 @@ local function roll_fill(keys, args)
   if redis.call('EXISTS', keys[1]) == 1 then return 0 end
   if args[3] == '1' then return -1 end
   local pairs_to_set = {}
-  for first = 1, #args[2], 16 do
-    pairs_to_set[#pairs_to_set + 1] = string.sub(args[2], first, first + 15)
+  for first = 1, #args[2], FIELD_BYTES do
+    pairs_to_set[#pairs_to_set + 1] = string.sub(args[2], first, first + FIELD_BYTES - 1)
     pairs_to_set[#pairs_to_set + 1] = '0'
   end
   redis.call('HSET', keys[1], unpack(pairs_to_set))

@@ -31,5 +31,6 @@ def test_buckets_follow_the_order_of_hashes(ballot_hashes: list[bytes], buckets:
 
 @given(hashes)
 def test_shard_bucket_and_field_together_tell_hashes_apart(ballot_hash: bytes) -> None:
-    other = ballot_hash[:16] + bytes([ballot_hash[16] ^ 1]) + ballot_hash[17:]
+    last = keys.FIELD_SIZE_BYTES
+    other = ballot_hash[:last] + bytes([ballot_hash[last] ^ 1]) + ballot_hash[last + 1 :]
     assert keys.field_of(ballot_hash) != keys.field_of(other)

@@ -1,0 +1,115 @@
+"""`scrutin bench`: measure this machine, keep the results, show them."""
+
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from edge.bench import counting, offline, online, report, roll
+from edge.bench.outcome import Outcome, Results, keep, machine, read_results
+from edge.bench.size import FULL, QUICK, Size
+from edge.commands.running import run as run_command
+from edge.errors import SettingsError
+
+BENCHMARKS: dict[str, Callable[[Size], Awaitable[Outcome]]] = {
+    "hashing": offline.hashing,
+    "hashgen": offline.hashgen,
+    "roll": roll.roll,
+    "throughput": online.throughput,
+    "latency": online.latency,
+    "drain": counting.drain,
+    "tally": counting.tally,
+}
+RESULTS = Path("bench-results")
+
+app = cyclopts.App(
+    name="bench",
+    help="Measure speed and size on this machine, on real engines. Needs wrk and oha on PATH.",
+)
+
+
+@app.command(name="list")
+def list_benchmarks() -> int:
+    """List the benchmarks."""
+    for name, benchmark in BENCHMARKS.items():
+        sys.stdout.write(f"{name:<12}{benchmark.__doc__}\n")
+    return 0
+
+
+@app.command
+def run(
+    *names: str,
+    out: Path = RESULTS,
+    against: Path | None = None,
+    quick: Annotated[bool, Parameter(negative="")] = False,
+    electors: int | None = None,
+    seconds: int | None = None,
+) -> int:
+    """Run benchmarks and keep what they find.
+
+    Leave the machine alone meanwhile. Compare ratios, which hold on other machines, rather than
+    rates, which do not. Exits 1 when a benchmark cannot be run, 2 for arguments that do not fit;
+    a goal that is missed is no failure.
+
+    Parameters
+    ----------
+    names
+        Which (default: all).
+    out
+        Directory for results.json and report.html; results of other benchmarks there are kept.
+    against
+        Earlier results.json to compare with.
+    quick
+        Small sizes, to see that everything works: no figures to quote.
+    electors
+        Another size of roll than 8,000,000.
+    seconds
+        Keep loads up for as long, not 15 s.
+
+    """
+    size = QUICK if quick else FULL
+    size = msgspec.structs.replace(
+        size, electors=electors or size.electors, seconds=seconds or size.seconds
+    )
+
+    async def work() -> None:
+        unknown = sorted(set(names) - BENCHMARKS.keys())
+        if unknown:
+            raise SettingsError(
+                f"no benchmark is named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}"
+            )
+        before = read_results(against) if against is not None else None
+        console = Console()
+        console.print(machine())
+        for name in names or BENCHMARKS:
+            with console.status(f"{name} …"):
+                began_s = time.perf_counter()
+                outcome = await BENCHMARKS[name](size)
+                seconds_taken = round(time.perf_counter() - began_s, 1)
+                outcome = msgspec.structs.replace(outcome, seconds=seconds_taken)
+            results = keep(out / "results.json", outcome)
+            report.write(out / "report.html", results, before)
+            console.print(_table(outcome, before))
+        console.print(f"kept in {out / 'results.json'}, shown in {out / 'report.html'}")
+
+    return run_command(work)
+
+
+def _table(outcome: Outcome, before: Results | None) -> Table:
+    title = f"{outcome.benchmark}: {outcome.size}" + (f", {outcome.loop} loop" * bool(outcome.loop))
+    table = Table("figure", "value", "unit", "goal", "change", title=title, title_justify="left")
+    for figure in outcome.figures:
+        goal = ""
+        if figure.goal is not None:
+            bound = "at least" if figure.better == "higher" else "at most"
+            goal = f"{bound} {report.number(figure.goal)}: {'met' if figure.met else 'missed'}"
+        change = report.change(outcome, figure, before)
+        table.add_row(figure.name, report.number(figure.value), figure.unit, goal, change)
+    return table

@@ -1,0 +1,99 @@
+"""Load from maintained tools: wrk keeps connections busy, oha keeps to a rate."""
+
+import contextlib
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from edge.errors import StartError
+
+SCRIPT = Path(__file__).with_name("vote.lua")
+PERCENTILES = ("p50", "p95", "p99", "p99.9")
+SAMPLES = """
+    SELECT due, end - due FROM (
+        SELECT coalesce(start_latency_correction, start) AS due, end FROM oha
+    ) ORDER BY due
+"""
+UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What a generator saw.
+
+    `latency_s` by percentile; `samples` are (start, latency) in seconds where the tool keeps them.
+    """
+
+    requests_per_s: float
+    latency_s: dict[str, float]
+    failed: int
+    samples: list[tuple[float, float]] = []
+
+
+def wrk(url: str, ballots: Path | None, *, connections: int, seconds: int) -> Load:
+    """Send a ballot as soon as the last is answered (closed loop); without ballots, GET `url`.
+
+    Raises `StartError` when wrk is missing.
+    """
+    command = [_program("wrk", "apt-get install wrk"), "-t1", f"-c{connections}", f"-d{seconds}"]
+    command += ["--latency"]
+    command += [url] if ballots is None else ["-s", str(SCRIPT), url, "--", str(ballots)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    return Load(
+        float(_find(r"Requests/sec:\s+([\d.]+)", said)),
+        {f"p{name}": _duration_s(_find(rf"{name}%\s+(\S+)", said)) for name in (50, 99)},
+        int(failed[1]) if failed else 0,
+    )
+
+
+def oha(url: str, ballots: Path, *, rate_per_s: int, connections: int, seconds: int) -> Load:
+    """Send at a rate whatever the answers take (open loop), each timed from when it was due.
+
+    Raises `StartError` when oha is missing.
+    """
+    program = _program("oha", "cargo install oha")
+    with tempfile.TemporaryDirectory() as directory:
+        database = Path(directory, "requests.sqlite")
+        command = [program, "--no-tui", "--output-format", "json", "--latency-correction", "-w"]
+        command += ["-q", str(rate_per_s), "-c", str(connections), "-z", f"{seconds}s"]
+        command += ["-m", "POST", "-T", "application/json", "-Z", str(ballots)]
+        command += ["--db-url", str(database), url]
+        said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+        with contextlib.closing(sqlite3.connect(database)) as requests:
+            samples = requests.execute(SAMPLES).fetchall()
+    answers: dict[str, int] = said["statusCodeDistribution"]
+    errors: dict[str, int] = said["errorDistribution"]
+    decided = sum(count for status, count in answers.items() if status in ("202", "409"))
+    return Load(
+        said["summary"]["requestsPerSec"],
+        {name: said["latencyPercentiles"][name] for name in PERCENTILES},
+        sum(answers.values()) - decided + sum(errors.values()),
+        samples,
+    )
+
+
+def _program(name: str, how_to_get: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise StartError(f"{name} is not installed: {how_to_get}")
+    return path
+
+
+def _find(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise StartError(f"the load generator's report has no {pattern}:\n{text}")
+    return found[1]
+
+
+def _duration_s(text: str) -> float:
+    found = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
+    if found is None:
+        raise StartError(f"the load generator gives a duration of {text!r}")
+    return float(found[1]) * UNITS_S[found[2]]

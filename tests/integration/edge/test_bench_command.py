@@ -1,0 +1,51 @@
+"""`scrutin bench` at small sizes, on real engines."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from edge.bench.command import BENCHMARKS
+from edge.bench.outcome import read_results
+from tests.support.edges import SCRUTIN
+
+
+def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRUTIN, "bench", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | ({} if path is None else {"PATH": path}),
+    )
+
+
+def test_the_list_names_all() -> None:
+    listed = bench("list")
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(BENCHMARKS)
+
+
+def test_figures_are_kept_and_shown(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = bench("run", "roll", "drain", "tally", "--quick", "--out", str(out))
+    assert ran.returncode == 0, ran.stderr
+    outcomes = {o.benchmark: o for o in read_results(out / "results.json").outcomes}
+    assert list(outcomes) == ["roll", "drain", "tally"]
+    for outcome in outcomes.values():
+        assert all(figure.value > 0 for figure in outcome.figures)
+        assert outcome.benchmark in (out / "report.html").read_text()
+
+    again = bench(
+        "run", "tally", "--quick", "--out", str(out), "--against", str(out / "results.json")
+    )
+    assert again.returncode == 0, again.stderr
+
+
+def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:
+    unknown = bench("run", "sped")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "no benchmark is named sped; there are hashing," in unknown.stderr
+    missing = bench("run", "latency", "--quick", "--out", str(tmp_path / "out"), path=str(tmp_path))
+    assert missing.returncode == 2
+    assert "oha is not installed: cargo install oha" in missing.stderr

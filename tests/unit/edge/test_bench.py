@@ -1,0 +1,92 @@
+"""Benchmark results: kept, compared and shown."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.bench.outcome import Figure, Outcome, Plot, Results, Series, keep, read_results
+from edge.bench.plain import plain_hash
+from edge.bench.report import change, number, render
+from edge.errors import StartError
+from hashgen import ballot_hash
+
+FAST = Figure("rate", 110.0, "votes/s", goal=100)
+SLOW = Figure("wait", 12.0, "ms", "lower", goal=10)
+
+
+def outcome(*figures: Figure, size: str = "8 electors") -> Outcome:
+    plot = Plot("a <plot>", "x", "y", [Series("a", [(1, 2), (2, 3)]), Series("b", [(1, 1)])])
+    return Outcome("speed", "How <fast>.", size, list(figures), [plot], loop="open")
+
+
+def test_a_goal_is_met_the_better_way() -> None:
+    assert FAST.met
+    assert SLOW.met is False
+    assert Figure("x", 1, "s").met is None
+
+
+def test_results_are_kept_by_benchmark(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "results.json"
+    keep(file, outcome(SLOW))
+    keep(file, msgspec.structs.replace(outcome(SLOW), benchmark="other"))
+    results = keep(file, outcome(FAST))
+    assert read_results(file) == results
+    assert {o.benchmark: o.figures for o in results.outcomes} == {"other": [SLOW], "speed": [FAST]}
+
+
+def test_results_of_another_machine_do_not_stay(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    other = Results("64 x other", "scrutin", [outcome(SLOW)])
+    file.write_bytes(msgspec.json.encode(other))
+    kept = keep(file, msgspec.structs.replace(outcome(FAST), benchmark="mine"))
+    assert [o.benchmark for o in kept.outcomes] == ["mine"]
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]"])
+def test_a_file_that_holds_no_results(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "results.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(StartError, match=str(file)):
+        read_results(file)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (FAST, "as before"),
+        (Figure("rate", 220.0, "votes/s"), "+100%, better"),
+        (Figure("rate", 55.0, "votes/s"), "-50%, worse"),
+        (Figure("rate", 55.0, "ms", "lower"), "-50%, better"),
+        (Figure("new", 55.0, "ms"), ""),
+    ],
+)
+def test_change(now: Figure, said: str) -> None:
+    before = Results("m", "s", [outcome(FAST)])
+    assert change(outcome(now), now, before) == said
+    assert change(outcome(now, size="9 electors"), now, before) == ""
+    assert change(outcome(now), now, None) == ""
+
+
+def test_the_report_stands_alone() -> None:
+    results = Results("2 x <cpu>", "scrutin", [outcome(FAST, SLOW)])
+    page = render(results, results)
+    assert "at least 100:\nmet" in page
+    assert "at most 10.0:\nmissed" in page
+    assert "2 x &lt;cpu&gt;" in page
+    assert "How &lt;fast&gt;." in page
+    assert page.count("<svg") == 1
+    assert "<script" not in page
+    assert 'src="http' not in page
+
+
+def test_numbers() -> None:
+    assert [number(value) for value in (0.0, 0.1234, 12.34, 1234.5)] == [
+        "0.0", "0.123", "12.3", "1,234",
+    ]  # fmt: skip
+
+
+def test_plain_python_hashes_alike() -> None:
+    for fields in (("012-345 678", " abcd-2345", "L1"), ("012345678", "ABCD2345", "L1")):
+        assert plain_hash(*fields) == ballot_hash(*fields)
