@@ -47,7 +47,7 @@ def wrk(url: str, ballots: Path | None, *, connections: int, seconds: int) -> Lo
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     return Load(
         float(_find(r"Requests/sec:\s+([\d.]+)", said)),
-        {f"p{name}": _duration_s(_find(rf"{name}%\s+(\S+)", said)) for name in (50, 99)},
+        {f"p{name}": _duration_s(_find(rf"^\s+{name}%\s+(\S+)", said)) for name in (50, 99)},
         int(failed[1]) if failed else 0,
     )
 
@@ -86,7 +86,7 @@ def _program(name: str, how_to_get: str) -> str:
 
 
 def _find(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
+    found = re.search(pattern, text, re.MULTILINE)
     if found is None:
         raise StartError(f"the load generator's report has no {pattern}:\n{text}")
     return found[1]
