@@ -55,7 +55,7 @@ simulate: setup ## the vote path in simulated time: make simulate SEEDS=5000, re
 chaos: setup ## faults against the whole system: make chaos SEED=1 RUNS=5 SCENARIO=primary_killed
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --runs $(or $(RUNS),1) $(if $(SCENARIO),--scenario $(SCENARIO))
 
-chaos-full: setup ## every fault 50 times, 20 pairs, planted bugs: about two hours; writes docs/chaos-results.json
+chaos-full: setup ## every fault 50 times, 20 pairs, planted bugs: about an hour; writes docs/chaos-results.json
 	$(BIN)/python -m tests.chaos --full $(or $(JOBS),2) --runs $(or $(RUNS),50) --results docs/chaos-results.json
 	$(BIN)/python -m tests.chaos --bugs --results docs/chaos-results.json
 
