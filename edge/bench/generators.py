@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -57,23 +58,52 @@ def oha(url: str, ballots: Path, *, rate_per_s: int, connections: int, seconds: 
 
     Raises `StartError` when oha is missing.
     """
+    ballot = ["-m", "POST", "-T", "application/json", "-Z", str(ballots), url]
+    decisions = frozenset({"202", "409"})
+    return _oha(ballot, decisions, rate_per_s=rate_per_s, connections=connections, seconds=seconds)
+
+
+def oha_pages(urls: Sequence[str], *, rate_per_s: int, connections: int, seconds: int) -> Load:
+    """Ask for pages in any order at a rate (open loop), each timed from when it was due.
+
+    Raises `StartError` when oha is missing.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "urls.txt")
+        file.write_text("".join(f"{url}\n" for url in urls))
+        return _oha(
+            ["--urls-from-file", str(file)],
+            frozenset({"200"}),
+            rate_per_s=rate_per_s,
+            connections=connections,
+            seconds=seconds,
+        )
+
+
+def _oha(
+    requests: list[str],
+    expected: frozenset[str],
+    *,
+    rate_per_s: int,
+    connections: int,
+    seconds: int,
+) -> Load:
     program = _program("oha", "cargo install oha")
     with tempfile.TemporaryDirectory() as directory:
         database = Path(directory, "requests.sqlite")
         command = [program, "--no-tui", "--output-format", "json", "--latency-correction", "-w"]
         command += ["-q", str(rate_per_s), "-c", str(connections), "-z", f"{seconds}s"]
-        command += ["-m", "POST", "-T", "application/json", "-Z", str(ballots)]
-        command += ["--db-url", str(database), url]
+        command += ["--db-url", str(database), *requests]
         said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
-        with contextlib.closing(sqlite3.connect(database)) as requests:
-            samples = requests.execute(SAMPLES).fetchall()
+        with contextlib.closing(sqlite3.connect(database)) as kept:
+            samples = kept.execute(SAMPLES).fetchall()
     answers: dict[str, int] = said["statusCodeDistribution"]
     errors: dict[str, int] = said["errorDistribution"]
-    decided = sum(count for status, count in answers.items() if status in ("202", "409"))
+    good = sum(count for status, count in answers.items() if status in expected)
     return Load(
         said["summary"]["requestsPerSec"],
         {name: said["latencyPercentiles"][name] for name in PERCENTILES},
-        sum(answers.values()) - decided + sum(errors.values()),
+        sum(answers.values()) - good + sum(errors.values()),
         samples,
     )
 
