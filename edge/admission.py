@@ -1,12 +1,13 @@
-"""Who is let in: the rates of the instance and of each client."""
+"""Who is let in: the rates of the instance and of each client, and who guesses."""
 
 from edge.clients import ClientAddresses, is_loopback
-from edge.problems import RATE_LIMITED, ProblemKind
+from edge.problems import RATE_LIMITED, TOO_MANY_FAILURES, ProblemKind
 from edge.ratelimit import ClientBuckets, Clock, TokenBucket
 from edge.settings import Settings
 from edge.wire import Scope
 
 BURST_S = 1.0  # a full bucket holds what one second gives
+FAILURES_BURST_S = 60.0  # people fail in company: when a class votes, say
 
 
 class Admission:
@@ -22,19 +23,41 @@ class Admission:
         self._clients = ClientBuckets(
             client_rate, client_rate * BURST_S, settings.client_table_max, clock
         )
+        failure_rate = settings.client_failure_limit_per_min / 60
+        self._failures = ClientBuckets(
+            failure_rate, failure_rate * FAILURES_BURST_S, settings.client_table_max, clock
+        )
 
     def refuse_vote(self, scope: Scope) -> ProblemKind | None:
-        """Return why a vote is not let in, or None."""
-        return self._refuse(scope, self._votes)
+        """Return why a vote is not let in, or None.
+
+        Whoever has guessed too often is refused before the next guess is decided.
+        """
+        return self.refuse_guess(scope) or self._refuse(self._client(scope), self._votes)
+
+    def refuse_guess(self, scope: Scope) -> ProblemKind | None:
+        """Return why nobody at this address may identify himself for now, or None."""
+        client = self._client(scope)
+        may = client is None or self._failures.has_token(client)
+        return None if may else TOO_MANY_FAILURES
+
+    def identification_failed(self, scope: Scope) -> None:
+        """Count a vote that was not on the roll, whichever of its fields was wrong."""
+        client = self._client(scope)
+        if client is not None:
+            self._failures.take(client)
 
     def refuse_read(self, scope: Scope) -> ProblemKind | None:
         """Return why another request is not let in, or None."""
-        return self._refuse(scope, self._reads)
+        return self._refuse(self._client(scope), self._reads)
 
-    def _refuse(self, scope: Scope, instance: TokenBucket) -> ProblemKind | None:
-        # the client's own bucket first: whoever is over it must not use up the instance's
+    def _client(self, scope: Scope) -> str | None:
+        """Return the key to count a client by, None for one without limits."""
         client = self._addresses.of(scope["client"][0], scope["headers"])
-        exempt = self._exempt_loopback and is_loopback(client)
-        if not exempt and not self._clients.take(client):
+        return None if self._exempt_loopback and is_loopback(client) else client
+
+    def _refuse(self, client: str | None, instance: TokenBucket) -> ProblemKind | None:
+        # the client's own bucket first: whoever is over it must not use up the instance's
+        if client is not None and not self._clients.take(client):
             return RATE_LIMITED
         return None if instance.take() else RATE_LIMITED

@@ -114,11 +114,15 @@ class ReadApi:
 
     async def health(self, _: Request) -> Response:
         """Answer 200 while the process lives."""
+        return respond(json_reply(200, self.state()))
+
+    def state(self) -> Health:
+        """Return what was seen of everything last."""
         backend = self._backend
         info = backend.roll.info if backend.roll else None
         snapshot = backend.results
         age_s = round(time.time() - snapshot.updated_at_ms / 1000, 3) if snapshot else None
-        health = Health(
+        return Health(
             ready=backend.ready and not self.stopping,
             stopping=self.stopping,
             version=version(),
@@ -133,7 +137,6 @@ class ReadApi:
                 drainer=self._drain_state() or "elsewhere",
             ),
         )
-        return respond(json_reply(200, health))
 
     async def ready(self, request: Request) -> Response:
         """Answer 200 while votes can be taken, else 503 with what is missing."""

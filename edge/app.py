@@ -16,13 +16,17 @@ from starlette.routing import Route
 
 from edge.admission import Admission
 from edge.api import ReadApi, respond, respond_problem
+from edge.assets import Assets
 from edge.backend import Backend
 from edge.draining import DrainState
 from edge.languages import preferred_language
 from edge.metrics import VOTE_ROUTE, EdgeMetrics
 from edge.openapi import openapi_document
+from edge.ops import Ops
 from edge.pages import Pages
 from edge.problems import INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
+from edge.rendering import Renderer
+from edge.results_page import ResultsPage
 from edge.settings import Settings
 from edge.vote_api import VoteEndpoint
 from edge.voting import VotingDesk
@@ -63,16 +67,22 @@ class EdgeApp:
         self._vote = VoteEndpoint(
             desk, lambda: backend.election, self.admission, settings.body_timeout_s
         )
-        self._pages = Pages(desk, backend, self.admission, settings.body_timeout_s)
+        renderer = Renderer(backend.election)
+        self._pages = Pages(desk, backend, self.admission, renderer, settings.body_timeout_s)
         self._read = ReadApi(backend, metrics, drain_state)
         self._document = openapi_document()
         body = msgspec.json.encode(self._document)
         self._openapi = Reply(200, base_headers(JSON, body), body)
+        token = settings.ops_token()
+        ops = Ops(token, self._read, metrics, backend, self.admission, renderer) if token else None
         self._routes = [
             *self._read.routes(),
             Route("/openapi.json", self._openapi_json),
             Route("/docs", self._docs),
             *self._pages.routes(),
+            *ResultsPage(backend, renderer).routes(),
+            *Assets().routes(),
+            *(ops.routes() if ops else []),
         ]
         self._rest = Starlette(
             routes=self._routes,
@@ -128,8 +138,8 @@ class EdgeApp:
     async def _openapi_json(self, _: Request) -> Response:
         return respond(self._openapi)
 
-    async def _docs(self, _: Request) -> Response:
-        return self._pages.docs(self._document)
+    async def _docs(self, request: Request) -> Response:
+        return self._pages.docs(request, self._document)
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

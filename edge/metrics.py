@@ -108,6 +108,10 @@ class EdgeMetrics:
         for address, node in memory.items():
             self.redis_memory.labels(node=address).set(node.used_bytes)
 
+    def value(self, name: str, **labels: str) -> float:
+        """Return a metric's value, 0 before the first."""
+        return self.registry.get_sample_value(name, labels) or 0.0
+
     def exposition(self) -> bytes:
         """Return everything in the text format."""
         return generate_latest(self.registry)

@@ -43,6 +43,14 @@ _ACCEPT_LANGUAGE = {
     "description": "Language of an error's `title`; both languages are always there.",
     "schema": {"type": "string"},
 }
+# What the native normalisation takes; the decoder leaves it to that, so types do not say it.
+_SEPARATORS = r"[ \t\u00a0\u202f\u2010\u2011-]*"
+_VOTE_PATTERNS = {
+    "nas": f"^{_SEPARATORS}([0-9]{_SEPARATORS}){{9}}$",
+    "code": f"^{_SEPARATORS}([A-Za-z0-9]{_SEPARATORS}){{6,32}}$",
+    "law_id": "^[A-Za-z0-9._-]{1,50}$",
+    "vote": "^([oO][uU][iI]|[nN][oO][nN])$",
+}
 _LAW_ID = {
     "name": "law_id",
     "in": "path",
@@ -56,6 +64,8 @@ Document = dict[str, Any]
 def openapi_document() -> Document:
     """Return the document as JSON-like values."""
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
+    for field, pattern in _VOTE_PATTERNS.items():
+        schemas["VoteRequest"]["properties"][field]["pattern"] = pattern
     return {
         "openapi": "3.1.0",
         "info": {
@@ -124,8 +134,8 @@ def _vote() -> Document:
     }
     codes = {
         "malformed", "invalid-field", "request-ids-differ", "timed-out", "too-large",
-        "unsupported-media-type", "request-id-reused", "rate-limited", "internal", "not-confirmed",
-        "overloaded", "not-ready", "unavailable", "method-not-allowed",
+        "unsupported-media-type", "request-id-reused", "rate-limited", "too-many-failures",
+        "internal", "not-confirmed", "overloaded", "not-ready", "unavailable", "method-not-allowed",
     }  # fmt: skip
     return {
         "summary": "Cast a vote",

@@ -1,10 +1,9 @@
-"""The voters' pages: a form, its outcomes and the results, without scripts."""
+"""The voters' pages: welcome, choose, review, cast, and what becomes of a vote."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, urlsplit
-from uuid import UUID, uuid4
+from urllib.parse import urlsplit
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -12,44 +11,41 @@ from starlette.routing import Route
 from edge.admission import Admission
 from edge.api import language_of
 from edge.backend import Backend
+from edge.ballot_form import (
+    CHOICES,
+    MEDIA_TYPE,
+    Draft,
+    Identity,
+    draft_of,
+    identity_of,
+    new_draft,
+    parse,
+)
 from edge.errors import BadRequest
+from edge.examples import examples
+from edge.law_views import LawView, law_view
 from edge.openapi import Document
 from edge.problems import (
     BAD_FORM,
     CROSS_SITE,
     INTERNAL,
-    INVALID_FIELD,
     KINDS,
     NOT_CONFIRMED,
+    TOO_MANY_FAILURES,
     Language,
     Problem,
     ProblemKind,
 )
-from edge.rendering import LANGUAGES, SECURITY_HEADERS, Renderer, stylesheet, when
-from edge.results import law_results, may_see_results
+from edge.rendering import Renderer
 from edge.voting import VotingDesk
 from edge.wire import discard_body, read_body
-from hashgen import FieldError
+from edge.words import LANGUAGES, load_words
 from shards.election import Law
 from shards.errors import ShardsError
 from shards.roll import Cast
 
-FORM = b"application/x-www-form-urlencoded"
-FIELDS_MAX = 8
-REFRESH_S = 5
-
-
-class Ballot(msgspec.Struct, frozen=True):
-    """The form's fields."""
-
-    nas: str
-    code: str
-    law_id: str
-    vote: str
-    request_id: UUID
-
-    def __repr__(self) -> str:
-        return "Ballot(…)"
+STATUSES = {"accepted": 202, "duplicate": 409, "conflict": 422, "invalid": 403, "closed": 403}
+LOOKS = {"accepted": "good", "duplicate": "info", "conflict": "info", "closed": "info"}
 
 
 class Pages:
@@ -60,23 +56,27 @@ class Pages:
         desk: VotingDesk,
         backend: Backend,
         admission: Admission,
+        renderer: Renderer,
         body_timeout_s: float,
     ) -> None:
         self._desk = desk
         self._backend = backend
         self._admission = admission
         self._body_timeout_s = body_timeout_s
-        self._renderer = Renderer(backend.election)
-        self._style = stylesheet()
+        self._renderer = renderer
+        self._words = {language: load_words(language).gettext for language in LANGUAGES}
 
     def routes(self) -> list[Route]:
         """Return the routes; each page is a route in each language."""
-        routes = [Route("/", self.home), Route("/static/style.css", self.style)]
+        routes = [Route("/", self.home)]
         for language in LANGUAGES:
             routes += [
-                Route(f"/{language}/", self.form),
+                Route(f"/{language}/", self.welcome),
+                Route(f"/{language}/choose", self.choose, methods=["GET", "POST"]),
+                Route(f"/{language}/review", self.review, methods=["POST"]),
                 Route(f"/{language}/vote", self.vote, methods=["POST"]),
-                Route(f"/{language}/results", self.results),
+                Route(f"/{language}/vote", self.unsure, methods=["GET"]),
+                Route(f"/{language}/privacy", self.privacy),
             ]
         return routes
 
@@ -85,180 +85,226 @@ class Pages:
         headers = {"Vary": "Accept-Language", "Cache-Control": "no-store"}
         return RedirectResponse(f"/{language_of(request)}/", 303, headers)
 
-    async def style(self, _: Request) -> Response:
-        """Answer the style sheet."""
-        headers = SECURITY_HEADERS | {"Cache-Control": "public, max-age=3600"}
-        return Response(self._style, media_type="text/css", headers=headers)
+    async def welcome(self, request: Request) -> Response:
+        """Show what is voted on, when, and what a voter needs."""
+        language = page_language(request)
+        return self._renderer.page("welcome.html", language, path="", laws=self._laws(language))
 
-    async def form(self, request: Request) -> Response:
-        """Show the form, with a new request id in it."""
-        language = _page_language(request)
-        title = self._renderer.texts[language]["form_title"]
-        return self._page(
-            "form.html", language, title=title, request_id=uuid4(), law_id=None, vote=None
-        )
+    async def privacy(self, request: Request) -> Response:
+        """Show what becomes of what voters enter."""
+        return self._renderer.page("privacy.html", page_language(request), path="privacy")
+
+    async def unsure(self, request: Request) -> Response:
+        """Answer whoever comes to the vote's address without a vote, by a bookmark say."""
+        return self._renderer.page("unsure.html", page_language(request), path="vote")
+
+    async def choose(self, request: Request) -> Response:
+        """Show laws and choices; with a form, that form's choices."""
+        language = page_language(request)
+        if request.method == "POST":
+            return await self._with_form(
+                request, lambda fields: self._choose(draft_of(fields), language)
+            )
+        return self._choose(new_draft(), language)
+
+    async def review(self, request: Request) -> Response:
+        """Show what is about to be cast, and ask who casts it."""
+        language = page_language(request)
+        return await self._with_form(request, lambda fields: self._review(fields, language))
 
     async def vote(self, request: Request) -> Response:
         """Take a vote and show what became of it."""
-        language = _page_language(request)
+        language = page_language(request)
         refused = self._admission.refuse_vote(request.scope)
         try:
-            return await self._vote(request, language, refused)
+            fields = await self._fields(request)
+            draft, identity = draft_of(fields), identity_of(fields)
         except BadRequest as error:
-            await discard_body(request.receive)
-            return self.problem(error.problem, language)
-
-    async def _vote(
-        self, request: Request, language: Language, refused: ProblemKind | None
-    ) -> Response:
-        _check_origin(request)
-        ballot = _parse(await self._body(request))
+            return await self._refuse(request, error.problem, language)
         if refused is not None:
-            return self._again(ballot, refused, language)
-        law = self._backend.election.law(ballot.law_id)
+            return self._busy(draft, refused, language)
+        wrong = self._wrong(draft, language)
+        if wrong:
+            return self._choose(draft, language, wrong)
+        faults = identity.faults()
+        if faults:
+            return self._identity_again(draft, identity, faults, language)
+        return await self._cast(request, draft, identity, language)
+
+    async def _cast(
+        self, request: Request, draft: Draft, identity: Identity, language: Language
+    ) -> Response:
         try:
             cast = await self._desk.cast(
-                ballot.nas, ballot.code, ballot.law_id, ballot.vote, ballot.request_id
+                identity.nas, identity.code, draft.law_id, draft.vote, draft.request_id
             )
-        except FieldError as error:
-            return self._again(ballot, INVALID_FIELD, language, error.field)
         except ShardsError as error:
             kind = self._desk.problem_of(error)
             if kind is INTERNAL:
                 return self.problem(Problem(kind), language)
-            return self._again(ballot, kind, language)
-        return self._decided(cast, ballot.request_id, law, language)
+            return self._busy(draft, kind, language)
+        if cast.status == "invalid":
+            self._admission.identification_failed(request.scope)
+            return self._with_ballot(
+                "invalid.html", draft, language, 403, unusual_nas=identity.unusual_nas
+            )
+        return self._decided(cast, draft, language)
 
-    async def _body(self, request: Request) -> bytes:
-        media_type = request.headers.get("content-type", "").encode("latin-1")
-        if media_type.partition(b";")[0].strip().lower() != FORM:
-            raise BadRequest(Problem(BAD_FORM))
-        return await read_body(request.scope, request.receive, self._body_timeout_s)
-
-    def _decided(
-        self, cast: Cast, request_id: UUID, law: Law | None, language: Language
-    ) -> Response:
-        texts = self._renderer.texts[language]
-        status = {"accepted": 202, "duplicate": 409, "conflict": 422}.get(cast.status, 403)
-        text = texts[f"{cast.status}_text"].format(
-            attempt_count=cast.attempt_count,
-            opens=when(law.opens_at, language) if law else "",
-            closes=when(law.closes_at, language) if law else "",
+    def _decided(self, cast: Cast, draft: Draft, language: Language) -> Response:
+        now = datetime.now(UTC)
+        law = self._law(draft)
+        coming = cast.status == "closed" and now < law.opens_at
+        outcome = "coming" if coming else cast.status
+        ours, theirs = (
+            self._renderer.said(
+                outcome,
+                each,
+                "h1" if each == language else "h2",
+                law=law_view(law, each, now),
+                request_id=draft.request_id,
+                attempt_count=cast.attempt_count,
+                now=now,
+            )
+            for each in sorted(LANGUAGES, key=lambda each: each != language)
         )
-        return self._page(
+        return self._renderer.page(
             "outcome.html",
             language,
-            status=status,
-            title=texts[f"{cast.status}_title"],
-            text=text,
-            receipt=request_id if cast.status == "accepted" else None,
-            request_id=None,
+            STATUSES[cast.status],
+            ours=ours,
+            theirs=theirs,
+            look=LOOKS[cast.status],
+            more_laws=len(self._backend.election.laws) > 1,
         )
 
-    def _again(
-        self, ballot: Ballot, kind: ProblemKind, language: Language, field: str = ""
+    def _choose(
+        self, draft: Draft, language: Language, errors: dict[str, str] | None = None
     ) -> Response:
-        """Show the form again: same request id and choice, NAS and code to be typed again."""
-        texts = self._renderer.texts[language]
-        if kind is INVALID_FIELD:
-            labels = {"nas": "nas_label", "code": "code_label", "law_id": "law_label"}
-            label = texts[labels.get(field, "choice_label")]
-            title, text = texts["field_title"], texts["field_text"].format(field=label)
-        else:
-            title = texts["again_title"]
-            text = texts["again_text" if kind is NOT_CONFIRMED else "again_slow"]
-        return self._page(
-            "outcome.html",
+        return self._renderer.page(
+            "choose.html",
             language,
-            status=kind.status,
-            headers=_retry_after(kind),
-            title=title,
-            text=text,
-            receipt=None,
-            request_id=ballot.request_id,
-            law_id=ballot.law_id,
-            vote=ballot.vote,
+            400 if errors else 200,
+            step="choose",
+            draft=draft,
+            laws=self._laws(language),
+            errors=errors or {},
+            retype=False,
+        )
+
+    def _review(self, fields: dict[str, str], language: Language) -> Response:
+        draft = draft_of(fields)
+        wrong = self._wrong(draft, language)
+        if wrong:
+            return self._choose(draft, language, wrong)
+        return self._with_ballot("review.html", draft, language)
+
+    def _wrong(self, draft: Draft, language: Language) -> dict[str, str]:
+        """Return what to say of the fields that were not chosen as they can be."""
+        _ = self._words[language]
+        law = self._backend.election.law(draft.law_id)
+        return {
+            **({} if law else {"law_id": _("law_missing")}),
+            **({} if draft.vote in CHOICES else {"vote": _("vote_missing")}),
+        }
+
+    def _identity_again(
+        self, draft: Draft, identity: Identity, faults: list[str], language: Language
+    ) -> Response:
+        _ = self._words[language]
+        texts = {"nas": _("nas_missing"), "code": _("code_missing")}
+        return self._with_ballot(
+            "review.html",
+            draft,
+            language,
+            400,
+            unusual_nas=identity.unusual_nas,
+            errors={field: texts[field] for field in faults},
+        )
+
+    def _busy(self, draft: Draft, kind: ProblemKind, language: Language) -> Response:
+        """Ask to send again: same request id and choice, NAS and code to be typed again."""
+        wrong = self._wrong(draft, language)
+        if wrong:
+            return self._choose(draft, language, wrong)
+        why = {NOT_CONFIRMED: "unconfirmed", TOO_MANY_FAILURES: "failures"}.get(kind, "slow")
+        return self._with_ballot(
+            "busy.html", draft, language, kind.status, _retry_after(kind), why=why
+        )
+
+    def _with_ballot(
+        self,
+        template: str,
+        draft: Draft,
+        language: Language,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: object,
+    ) -> Response:
+        """Return a page that has the last form in it."""
+        _ = self._words[language]
+        values = {"unusual_nas": False, "errors": {}, "why": ""} | values
+        return self._renderer.page(
+            template,
+            language,
+            status,
+            headers,
+            step="review",
+            draft=draft,
+            law=law_view(self._law(draft), language, datetime.now(UTC)),
+            choices={"oui": _("oui"), "non": _("non")},
+            retype=True,
+            **values,
         )
 
     def problem(self, problem: Problem, language: Language) -> Response:
         """Show a problem that sending the form again would not cure."""
         kind = problem.kind
-        return self._page(
-            "outcome.html",
+        return self._renderer.page(
+            "problem.html",
             language,
-            status=kind.status,
-            headers=_retry_after(kind),
-            title=self._renderer.texts[language]["problem_title"],
+            kind.status,
+            _retry_after(kind),
+            code=kind.code,
             text=kind.title_fr if language == "fr" else kind.title_en,
-            receipt=None,
-            request_id=None,
         )
 
-    async def results(self, request: Request) -> Response:
-        """Show the results; the page loads itself again."""
-        language = _page_language(request)
-        now = datetime.now(UTC)
-        return self._renderer.page(
-            "results.html",
-            language,
-            title=self._renderer.texts[language]["results_title"],
-            path="results",
-            refresh_s=REFRESH_S,
-            laws=[
-                self._renderer.law(law, language) | self._count(law, language, now)
-                for law in self._backend.election.laws
-            ],
-        )
-
-    def _count(self, law: Law, language: Language, now: datetime) -> dict[str, str]:
-        texts = self._renderer.texts[language]
-        if not may_see_results(self._backend.election, law.id, now):
-            return {"note": texts["results_closed"].format(closes=when(law.closes_at, language))}
-        if self._backend.results is None:
-            return {"note": texts["results_none"]}
-        count = law_results(self._backend.results, self._backend.election, law.id)
-        grouping = "\N{NARROW NO-BREAK SPACE}" if language == "fr" else ","
-        oui, non, total = (
-            f"{number:,}".replace(",", grouping)
-            for number in (count.oui_count, count.non_count, count.oui_count + count.non_count)
-        )
-        return {
-            "note": "",
-            "oui": oui,
-            "non": non,
-            "total": total,
-            "status": texts["results_final" if count.final else "results_partial"],
-            "updated": texts["results_updated"].format(updated=when(count.updated_at, language)),
-        }
-
-    def docs(self, document: Document) -> Response:
+    def docs(self, request: Request, document: Document) -> Response:
         """Show the API's documentation."""
-        return self._renderer.docs(document=document, kinds=KINDS)
+        law_id = self._backend.election.laws[0].id
+        shown = examples(request.url.scheme, request.headers.get("host", ""), law_id)
+        return self._renderer.docs(document=document, kinds=KINDS, examples=shown)
 
-    def _page(
-        self,
-        template: str,
-        language: Language,
-        *,
-        title: str,
-        status: int = 200,
-        headers: dict[str, str] | None = None,
-        **values: object,
+    async def _with_form(
+        self, request: Request, show: Callable[[dict[str, str]], Response]
     ) -> Response:
-        laws = [self._renderer.law(law, language) for law in self._backend.election.laws]
-        return self._renderer.page(
-            template,
-            language,
-            title=title,
-            path="",
-            status=status,
-            headers=headers,
-            laws=laws,
-            **values,
-        )
+        """Show a step with the fields of a form; what it says of NAS and code is dropped here."""
+        try:
+            return show(await self._fields(request))
+        except BadRequest as error:
+            return await self._refuse(request, error.problem, page_language(request))
+
+    async def _fields(self, request: Request) -> dict[str, str]:
+        _check_origin(request)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+            raise BadRequest(Problem(BAD_FORM))
+        return parse(await read_body(request.scope, request.receive, self._body_timeout_s))
+
+    async def _refuse(self, request: Request, problem: Problem, language: Language) -> Response:
+        await discard_body(request.receive)
+        return self.problem(problem, language)
+
+    def _laws(self, language: Language) -> list[LawView]:
+        now = datetime.now(UTC)
+        return [law_view(law, language, now) for law in self._backend.election.laws]
+
+    def _law(self, draft: Draft) -> Law:
+        law = self._backend.election.law(draft.law_id)
+        assert law is not None, "checked when the form came in"
+        return law
 
 
-def _page_language(request: Request) -> Language:
+def page_language(request: Request) -> Language:
+    """Return the language of a page's address."""
     return "fr" if request.url.path.startswith("/fr/") else "en"
 
 
@@ -276,16 +322,3 @@ def _check_origin(request: Request) -> None:
         same = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not same:
         raise BadRequest(Problem(CROSS_SITE))
-
-
-def _parse(body: bytes) -> Ballot:
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
-        )
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            raise BadRequest(Problem(BAD_FORM))
-        return msgspec.convert({"request_id": str(uuid4())} | fields, Ballot)
-    except (ValueError, msgspec.ValidationError):
-        raise BadRequest(Problem(BAD_FORM)) from None

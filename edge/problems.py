@@ -33,6 +33,12 @@ REQUEST_IDS_DIFFER = ProblemKind(
     "Idempotency-Key and request_id differ",
     "Idempotency-Key et request_id diffèrent",
 )
+UNAUTHORISED = ProblemKind(
+    "unauthorised",
+    401,
+    "The operators' token is needed",
+    "Le jeton des opérateurs est nécessaire",
+)
 RESULTS_NOT_PUBLISHED = ProblemKind(
     "results-not-published",
     403,
@@ -74,6 +80,13 @@ REQUEST_ID_REUSED = ProblemKind(
 )
 RATE_LIMITED = ProblemKind(
     "rate-limited", 429, "Too many requests", "Trop de requêtes", retry_after_s=1
+)
+TOO_MANY_FAILURES = ProblemKind(
+    "too-many-failures",
+    429,
+    "Too many votes from this address with a NAS and a code that do not belong together",
+    "Trop de votes de cette adresse avec un NAS et un code qui ne vont pas ensemble",
+    retry_after_s=10,
 )
 INTERNAL = ProblemKind("internal", 500, "The service failed", "Le service a échoué")
 NOT_CONFIRMED = ProblemKind(
@@ -122,6 +135,7 @@ KINDS = (
     INVALID_FIELD,
     BAD_FORM,
     REQUEST_IDS_DIFFER,
+    UNAUTHORISED,
     RESULTS_NOT_PUBLISHED,
     CROSS_SITE,
     NOT_FOUND,
@@ -132,6 +146,7 @@ KINDS = (
     UNSUPPORTED_MEDIA_TYPE,
     REQUEST_ID_REUSED,
     RATE_LIMITED,
+    TOO_MANY_FAILURES,
     INTERNAL,
     NOT_CONFIRMED,
     OVERLOADED,

@@ -20,6 +20,13 @@ class TokenBucket:
         self._tokens = burst
         self._filled_at_s = clock()
 
+    def has_token(self) -> bool:
+        """Say whether there is a token, and leave it."""
+        taken = self.take()
+        if taken:
+            self._tokens += 1
+        return taken
+
     def take(self) -> bool:
         """Take one token; False when there is none."""
         now_s = self._clock()
@@ -51,6 +58,11 @@ class ClientBuckets:
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+    def has_token(self, client: str) -> bool:
+        """Say whether this client's bucket has a token, and leave it."""
+        bucket = self._buckets.get(client)
+        return bucket is None or bucket.has_token()
 
     def take(self, client: str) -> bool:
         """Take a token of this client's bucket; False when there is none."""

@@ -1,107 +1,115 @@
-"""The pages' templates, texts and headers."""
+"""Templates to pages, in either language."""
 
-import tomllib
-from datetime import datetime
-from importlib.resources import files
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from jinja2 import ChainableUndefined, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from edge.localising import Localiser
 from edge.problems import Language
-from shards.election import Election, Law
+from edge.words import LANGUAGES, load_words, other
+from shards.election import Election
 
-LANGUAGES: tuple[Language, Language] = ("fr", "en")
-Texts = dict[str, str]
-
-# No script at all, no other host, no frame around us.
+# Our own style sheet and scripts, no other host, no frame around us, nothing kept.
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self';"
+    " img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 
 
-def load_texts(language: Language) -> Texts:
-    """Return a language's texts by name."""
-    return tomllib.loads(files("edge").joinpath(f"texts/{language}.toml").read_text("utf-8"))
+class Said(NamedTuple):
+    """An outcome in one language."""
 
-
-def stylesheet() -> bytes:
-    """Return the style sheet of all pages."""
-    return files("edge").joinpath("static/style.css").read_bytes()
+    title: str
+    body: Markup
 
 
 class Renderer:
-    """Renders pages in either language."""
+    """Renders pages: one environment for each language, with its words, numbers and dates."""
 
     def __init__(self, election: Election) -> None:
-        self._election = election
-        self._environment = Environment(
-            loader=PackageLoader("edge"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._titles = {"fr": election.title_fr, "en": election.title_en}
+        self._environments = {language: _environment(language) for language in LANGUAGES}
+        self._names = {
+            language: load_words(language).gettext("language_name") for language in LANGUAGES
+        }
         # the OpenAPI document leaves out what does not apply
-        self._loose = self._environment.overlay(undefined=ChainableUndefined)
-        self.texts = {language: load_texts(language) for language in LANGUAGES}
+        self._loose = self._environments["en"].overlay(undefined=ChainableUndefined)
+
+    def html(self, template: str, language: Language, **values: object) -> str:
+        """Return a page's text.
+
+        `path`: where the page is below its language, if it can be read there in the other one;
+        `step`: where its form can be sent to be shown in the other language.
+        """
+        return (
+            self._environments[language]
+            .get_template(template)
+            .render(
+                {"path": None, "step": None, "errors": {}}
+                | values
+                | {
+                    "language": language,
+                    "other_language": other(language),
+                    "other_language_name": self._names[other(language)],
+                    "election_title": self._titles[language],
+                }
+            )
+        )
 
     def page(
         self,
         template: str,
         language: Language,
-        *,
-        title: str,
-        path: str = "",
         status: int = 200,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         **values: object,
     ) -> Response:
-        """Return a page; `path` is where it is below its language."""
-        other: Language = "en" if language == "fr" else "fr"
-        html = self._environment.get_template(template).render(
-            t=self.texts[language],
-            language=language,
-            other_language=other,
-            other_language_name=self.texts[other]["language_name"],
-            path=path,
-            title=title,
-            election_title=_pick(self._election, "title", language),
-            **values,
-        )
-        return HTMLResponse(html, status, SECURITY_HEADERS | (headers or {}))
+        """Return a page as an answer."""
+        html = self.html(template, language, **values)
+        return HTMLResponse(html, status, SECURITY_HEADERS | dict(headers or {}))
+
+    def said(self, outcome: str, language: Language, heading: str, **values: object) -> Said:
+        """Return what an outcome is in a language; `heading` is "h1" or "h2"."""
+        template = self._environments[language].get_template(f"outcomes/{outcome}.html")
+        module = template.make_module({"heading": heading} | values)
+        return Said(str(module.title()), Markup(str(module)))  # type: ignore[attr-defined]  # noqa: S704 (escaped as it was rendered)
 
     def docs(self, **values: object) -> Response:
         """Return the page of the API's documentation."""
         html = self._loose.get_template("docs.html").render(**values)
         return HTMLResponse(html, headers=SECURITY_HEADERS)
 
-    def law(self, law: Law, language: Language) -> dict[str, str]:
-        """Return what a page shows of a law."""
-        window = self.texts[language]["law_window"].format(
-            opens=when(law.opens_at, language), closes=when(law.closes_at, language)
-        )
-        return {
-            "id": law.id,
-            "title": _pick(law, "title", language),
-            "text": _pick(law, "text", language),
-            "window": window,
-        }
 
-
-def when(moment: datetime, language: Language) -> str:
-    """Return a time with its zone, for people."""
-    zone = moment.tzname() or ""
-    if language == "fr":
-        return f"{moment:%Y-%m-%d} à {moment:%H} h {moment:%M} {zone}"
-    return f"{moment:%Y-%m-%d} at {moment:%H:%M} {zone}"
-
-
-def _pick(source: Election | Law, name: str, language: Language) -> str:
-    return str(getattr(source, f"{name}_{language}"))
+def _environment(language: Language) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("edge"),
+        autoescape=True,
+        auto_reload=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    words = load_words(language)
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    localiser = Localiser(language, words)
+    environment.globals |= {
+        "when": localiser.when,
+        "zones": localiser.zones,
+        "number": localiser.number,
+        "percent": localiser.percent,
+        "bar": lambda share: f"{share:.2%}",
+    }
+    return environment

@@ -22,6 +22,7 @@ from hashgen.keyfile import make_hasher
 from shards.options import Durability, RedisOptions
 
 PREFIX = "SCRUTIN_"
+OPS_TOKEN_CHARACTERS_MIN = 16
 
 
 class UrlForm(NamedTuple):
@@ -104,6 +105,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     client_rate_limit_per_s: Annotated[
         float, Meta(ge=1, le=1e9, description="requests a second of one client address")
     ] = 50.0
+    client_failure_limit_per_min: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=1e9,
+            description="votes a minute of one client address that are not on the roll",
+        ),
+    ] = 60.0
     client_table_max: Annotated[
         int, Meta(ge=1, le=10_000_000, description="client addresses remembered")
     ] = 100_000
@@ -114,6 +123,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     exempt_loopback: Annotated[bool, Meta(description="no limit for clients on this machine")] = (
         False
     )
+    ops_token_file: Annotated[
+        Path | None, Meta(description="file with the token that opens /ops; without it /ops is off")
+    ] = None
     shutdown_delay_s: Annotated[
         float, Meta(ge=0, le=300, description="on SIGTERM: not ready, but serving, for this long")
     ] = 0.0
@@ -175,6 +187,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return make_hasher(self.hash_scheme, self.hash_key_file)
         except HashgenError as error:
             raise SettingsError(f"{variable('hash_key_file')}: {error}") from error
+
+    def ops_token(self) -> str | None:
+        """Return the token of /ops, None when /ops is off; raises `SettingsError`."""
+        if self.ops_token_file is None:
+            return None
+        try:
+            token = self.ops_token_file.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{variable('ops_token_file')}: {error}") from error
+        _require(
+            len(token) >= OPS_TOKEN_CHARACTERS_MIN,
+            "ops_token_file",
+            f"the token has fewer than {OPS_TOKEN_CHARACTERS_MIN} characters",
+        )
+        return token
 
     def election_file(self) -> Path:
         """Return the election file; raises `SettingsError` when none is set."""

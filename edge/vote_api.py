@@ -155,6 +155,7 @@ class VoteEndpoint:
                 problem = Problem(REQUEST_ID_REUSED, request_id=str(request_id))
                 return self._problem(scope, problem)
             case _:
+                self._admission.identification_failed(scope)
                 return json_reply(403, Invalid(request_id))
 
     def _problem(self, scope: Scope, problem: Problem, extra: Headers | None = None) -> Reply:

@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from stdnum import luhn
 
-from tests.integration.edge.conftest import CLOSED, new_id
+from edge.app import make_app
+from edge.settings import Settings
+from tests.integration.edge.conftest import CLOSED, COMING, OPEN, new_id
 from tests.support.edges import EdgeProcess
-from tests.support.rolls import Elector
+from tests.support.rolls import Elector, open_election
 
 
 @pytest.fixture
@@ -17,10 +21,14 @@ async def http(edge: EdgeProcess) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-def hidden_id(page: str) -> str:
-    found = re.search(r'name="request_id" value="([0-9a-f-]{36})"', page)
+def hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found is not None, page
     return found[1]
+
+
+def hidden_id(page: str) -> str:
+    return hidden(page, "request_id")
 
 
 @pytest.mark.parametrize(
@@ -35,33 +43,92 @@ async def test_the_root_sends_to_a_language(
     assert answer.headers["vary"] == "Accept-Language"
 
 
-@pytest.mark.parametrize("path", ["/fr/", "/en/", "/fr/results", "/en/results", "/docs"])
-async def test_pages_are_shut_to_others_and_to_scripts(http: httpx.AsyncClient, path: str) -> None:
+PAGES = [
+    *("/fr/", "/fr/choose", "/fr/vote", "/fr/privacy"),
+    *("/en/", "/en/choose", "/en/vote", "/en/privacy", "/docs"),
+]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/fr/results", "/en/results"])
+async def test_pages_are_shut_to_others(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path)
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert answer.headers["cache-control"] == "no-store"
+    if path in PAGES:
+        assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert not re.search(r"<script|<style| style=|https?://| on\w+=", answer.text)
+    assert "set-cookie" not in answer.headers
+    assert not re.search(r"<style| style=|https?://(?!127\.0\.0\.1)| on\w+=", answer.text)
+    for script in re.findall(r"<script.*?</script>", answer.text, re.DOTALL):
+        assert re.fullmatch(r'<script src="/static/\w+\.js" defer></script>', script)
     assert f'<html lang="{"fr" if path.startswith("/fr") else "en"}">' in answer.text
 
 
-async def test_every_input_has_a_label_and_text_is_escaped(http: httpx.AsyncClient) -> None:
-    page = (await http.get("/en/")).text
-    for name in ("law_id", "nas", "code"):
-        assert f'<label for="{name}">' in page
-        assert f'id="{name}"' in page
-    assert "Law &lt;" in page
-    assert hidden_id(page) != hidden_id((await http.get("/en/")).text)
-    assert 'hreflang="fr" href="/fr/"' in page
+async def test_the_first_page_is_light(http: httpx.AsyncClient) -> None:
+    page = await http.get("/fr/")
+    loaded = [
+        await http.get(path) for path in re.findall(r'(?:src|href)="(/static/\S+)"', page.text)
+    ]
+    assert {answer.status_code for answer in loaded} == {200}
+    assert sum(len(answer.content) for answer in [page, *loaded]) < 40_000
+    (script,) = [answer for answer in loaded if "javascript" in answer.headers["content-type"]]
+    assert len(script.content) < 5_000
+
+
+async def test_the_way_to_a_vote(http: httpx.AsyncClient, elector: Elector) -> None:
+    """As a browser without scripts goes it: links, forms, hidden fields."""
+    welcome = (await http.get("/fr/")).text
+    assert 'href="/fr/choose"' in welcome
+    assert "Loi &lt;" in welcome
+    choose = (await http.get("/fr/choose")).text
+    assert hidden_id(choose) != hidden_id((await http.get("/fr/choose")).text)
+    form = {"request_id": hidden_id(choose)}
+    nothing = await http.post("/fr/review", data=form)
+    assert (nothing.status_code, 'href="#law_id"' in nothing.text) == (400, True)
+    assert 'href="#vote"' in nothing.text
+    form |= {"law_id": elector.law_id, "vote": "non"}
+    kept = await http.post("/en/choose", data=form)
+    assert 'value="non" checked' in kept.text, "the other language shows what was chosen"
+    assert hidden_id(kept.text) == form["request_id"]
+    review = (await http.post("/fr/review", data=form)).text
+    assert "Vous êtes sur le point de voter <strong>Non</strong>" in review
+    for name in ("nas", "code"):
+        assert f'<label for="{name}">' in review
+        assert f'id="{name}"' in review
+    sent = {name: hidden(review, name) for name in ("request_id", "law_id", "vote")}
+    assert sent == form
+    cast = await http.post("/fr/vote", data=form | {"nas": elector.nas, "code": elector.code})
+    assert (cast.status_code, form["request_id"] in cast.text) == (202, True)
+
+
+async def test_however_nas_and_code_are_written(http: httpx.AsyncClient, elector: Elector) -> None:
+    nas = f" {elector.nas[:3]}-{elector.nas[3:6]}-{elector.nas[6:]} "
+    code = f"{elector.code[:3].lower()} {elector.code[3:].lower()}"
+    form = elector._asdict() | {"nas": nas, "code": code, "vote": "oui", "request_id": new_id()}
+    assert (await http.post("/fr/vote", data=form)).status_code == 202
+
+
+@pytest.mark.parametrize("step", ["choose", "review"])
+async def test_no_step_repeats_nas_or_code(
+    http: httpx.AsyncClient, elector: Elector, step: str
+) -> None:
+    """Changing language or choice sends what was typed as well; it stays unread."""
+    form = {**elector._asdict(), "vote": "non", "request_id": new_id()}
+    page = await http.post(f"/en/{step}", data=form)
+    assert page.status_code == 200
+    assert elector.nas not in page.text
+    assert elector.code not in page.text
+    assert hidden_id(page.text) == form["request_id"]
 
 
 async def test_a_vote_and_what_follows(http: httpx.AsyncClient, elector: Elector) -> None:
-    request_id = hidden_id((await http.get("/fr/")).text)
+    request_id = hidden_id((await http.get("/fr/choose")).text)
     form = {**elector._asdict(), "vote": "oui", "request_id": request_id}
     accepted = await http.post("/fr/vote", data=form)
     assert accepted.status_code == 202
@@ -79,15 +146,41 @@ async def test_a_vote_and_what_follows(http: httpx.AsyncClient, elector: Elector
         assert elector.code not in page.text
 
 
-async def test_not_on_the_roll_and_closed(
-    http: httpx.AsyncClient, electors: dict[str, Iterator[Elector]], elector: Elector
+async def test_closed_and_coming(
+    http: httpx.AsyncClient, electors: dict[str, Iterator[Elector]]
 ) -> None:
-    form = {**elector._asdict(), "vote": "oui", "request_id": new_id()}
-    answer = await http.post("/fr/vote", data=form | {"code": "WRONG99"})
-    assert (answer.status_code, "pas sur la liste" in answer.text) == (403, True)
-    form = {**next(electors[CLOSED])._asdict(), "vote": "oui", "request_id": new_id()}
-    answer = await http.post("/en/vote", data=form)
-    assert (answer.status_code, "Voting is not open" in answer.text) == (403, True)
+    for law_id, said in ((CLOSED, "not open any more"), (COMING, "Voting is not open<")):
+        form = {**next(electors[law_id])._asdict(), "vote": "oui", "request_id": new_id()}
+        answer = await http.post("/en/vote", data=form)
+        assert (answer.status_code, said in answer.text) == (403, True)
+        assert "is not recorded" in answer.text
+
+
+def checksummed(nas: str) -> str:
+    """Return the NAS with its last digit set so that the checksum holds."""
+    return nas[:-1] + luhn.calc_check_digit(nas[:-1])
+
+
+async def test_not_on_the_roll_looks_the_same_whichever_part_is_wrong(
+    http: httpx.AsyncClient, elector: Elector, electors: dict[str, Iterator[Elector]]
+) -> None:
+    """What differs is what was typed: the request id, and the hint on a NAS that fails its sum."""
+    request_id, stranger = new_id(), next(electors[OPEN])
+    right = {**elector._asdict(), "vote": "oui", "request_id": request_id}
+    wrong = [
+        right | {"code": "WRONG99"},
+        right | {"code": stranger.code},
+        right | {"nas": stranger.nas},
+        right | {"nas": "046454286"},
+    ]
+    answers = [await http.post("/fr/vote", data=form) for form in wrong]
+    assert {answer.status_code for answer in answers} == {403}
+    assert "pas sur la liste" in answers[0].text
+    hint = re.compile(r" <strong>Un chiffre de ce NAS semble inhabituel.*?</strong>")
+    assert len({hint.sub("", answer.text) for answer in answers}) == 1
+    for form, answer in zip(wrong, answers, strict=True):
+        assert bool(hint.search(answer.text)) == (form["nas"] != checksummed(form["nas"]))
+    assert (await http.post("/fr/vote", data=right)).status_code == 202
 
 
 async def test_a_wrong_field_keeps_the_id_and_forgets_the_secrets(
@@ -98,7 +191,9 @@ async def test_a_wrong_field_keeps_the_id_and_forgets_the_secrets(
     assert answer.status_code == 400
     assert "SIN" in answer.text
     assert hidden_id(answer.text) == form["request_id"]
-    assert 'value="non" checked' in answer.text
+    assert hidden(answer.text, "vote") == "non"
+    assert 'href="#nas"' in answer.text
+    assert 'href="#code"' not in answer.text
     assert "9998887771" not in answer.text
     assert elector.code not in answer.text
     assert not re.search(r'<input id="(nas|code)"[^>]* value=', answer.text)
@@ -142,10 +237,22 @@ async def test_forms_that_are_not_whole(
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = await http.post("/fr/vote", content=content, headers=headers)
     assert answer.status_code == status
-    assert "<h1>La requête est refusée</h1>" in answer.text
+    assert ">La requête est refusée</h1>" in answer.text
 
 
 async def test_pages_that_are_not_there_are_pages(http: httpx.AsyncClient) -> None:
     answer = await http.get("/fr/rien")
     assert (answer.status_code, "Il n&#39;y a rien ici" in answer.text) == (404, True)
-    assert (await http.get("/en/vote")).status_code == 405
+    assert (await http.get("/en/review")).status_code == 405
+    assert "Did your vote get through?" in (await http.get("/en/vote")).text
+
+
+async def test_with_one_law_there_is_nothing_to_choose_but_the_vote() -> None:
+    """Before Redis is there at all: pages need it for the vote alone."""
+    app, _ = make_app(Settings(), open_election(OPEN), CollectorRegistry(), lambda: None)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://edge") as http:
+        page = (await http.get("/fr/choose")).text
+        assert hidden(page, "law_id") == OPEN
+        form = {"law_id": OPEN, "vote": "oui", "request_id": hidden_id(page)}
+        assert "Loi L2025-001" in (await http.post("/fr/review", data=form)).text

@@ -98,7 +98,6 @@ async def test_results_live(api: Documented, client: ShardClient) -> None:
     assert (await results_when(api, OPEN, now_ms + 1))["final"] is False
     assert f'votes_by_law{{choice="oui",law_id="{OPEN}"}} 7.0' in (await api.get("/metrics")).text
     page = (await api.http.get("/fr/results")).text
-    assert '<meta http-equiv="refresh"' in page
     assert '<td class="number">7</td>' in page
     assert "Résultat final" in page
 
@@ -207,3 +206,49 @@ async def test_metrics_count_what_happened(
     assert grown["api_request_duration_seconds_count", "400"] == 1
     assert grown["durability_wait_seconds_count", ""] >= 4
     assert sum(1 for name, _ in after if name == "redis_memory_used_bytes") == 1
+
+
+async def results_page_with(api: Documented, text: str) -> httpx.Response:
+    """Return the English page of the results once it has that text."""
+
+    async def has_it() -> bool:
+        return text in (await api.http.get("/en/results")).text
+
+    await until(has_it, text)
+    return await api.http.get("/en/results")
+
+
+async def test_the_results_page_is_made_once_a_second(api: Documented, client: ShardClient) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    await publish_anew(client, ResultsSnapshot([LawTally(OPEN, 1200, 300)], now_ms, now_ms))
+    page = await results_page_with(api, "1,500 votes of 600 electors")
+    assert page.headers["cache-control"] == "public, max-age=1"
+    assert "80.0%" in page.text
+    assert "1 200" in (await api.http.get("/fr/results")).text.replace("\N{NO-BREAK SPACE}", " ")
+    known = {"If-None-Match": page.headers["etag"]}
+    again = await api.http.get("/en/results", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await api.http.get("/fr/results", headers=known)).status_code == 200
+    reloading = await api.http.get("/en/results?every=30")
+    assert reloading.headers["refresh"] == "30"
+    await publish_results(client, ResultsSnapshot([LawTally(OPEN, 1201, 300)], now_ms + 1, now_ms))
+    await results_page_with(api, "1,501 votes of 600 electors")
+    assert (await api.http.get("/en/results", headers=known)).status_code == 200
+
+
+async def test_turnout_is_shown_while_the_count_is_closed(
+    loaded: LocalCluster, elections: Elections, client: ShardClient, tmp_path: Path
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    await publish_anew(client, ResultsSnapshot([LawTally(OPEN, 111, 222)], now_ms, now_ms))
+    settings = {"redis_url": loaded.url, "election": elections.after_close}
+    async with (
+        EdgeProcess(tmp_path, **settings, exempt_loopback=True) as edge,
+        httpx.AsyncClient(base_url=edge.url) as http,
+    ):
+        page = (await http.get("/en/results")).text
+        open_law = page[: page.index(CLOSED)]
+        assert "333 votes of 600 electors" in open_law
+        assert "published after closing" in open_law
+        assert "111" not in open_law
+        assert "222" not in open_law

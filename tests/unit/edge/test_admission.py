@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from edge.admission import Admission
-from edge.problems import RATE_LIMITED
+from edge.problems import RATE_LIMITED, TOO_MANY_FAILURES
 from edge.settings import Settings
 from tests.unit.edge.test_ratelimit import Clock
 
@@ -45,3 +45,24 @@ def test_loopback_can_be_exempt_from_the_client_limit_alone() -> None:
     gate = admission(rate_limit_per_s=10, client_rate_limit_per_s=2)
     answers = [gate.refuse_vote(scope("127.0.0.1")) for _ in range(20)]
     assert answers.count(None) == 2
+
+
+def test_who_guesses_too_often_is_held_for_a_while() -> None:
+    clock = Clock()
+    settings = msgspec.convert({"client_failure_limit_per_min": 3}, Settings)
+    gate = Admission(settings, clock)
+    for _ in range(3):
+        assert gate.refuse_vote(scope()) is None
+        gate.identification_failed(scope())
+    assert gate.refuse_vote(scope()) is TOO_MANY_FAILURES
+    assert gate.refuse_vote(scope("203.0.113.2")) is None
+    assert gate.refuse_read(scope()) is None, "whoever is held can still read why"
+    clock.now_s += 20
+    assert gate.refuse_vote(scope()) is None
+    gate.identification_failed(scope())
+    assert gate.refuse_vote(scope()) is TOO_MANY_FAILURES
+
+
+def test_votes_that_are_on_the_roll_are_no_guesses() -> None:
+    gate = admission(client_failure_limit_per_min=1, client_rate_limit_per_s=1000)
+    assert [gate.refuse_vote(scope()) for _ in range(500)] == [None] * 500

@@ -1,0 +1,119 @@
+"use strict";
+// Helps where it can: every page does its work without it.
+(() => {
+  const WAITS_S = [1, 2, 4, 8, 15, 15, 15, 30, 30, 30];
+  const AGAIN = [429, 502, 503, 504];
+  const $ = (selector) => document.querySelector(selector);
+
+  // ends early when the connection is back
+  const pause = (ms) => new Promise((done) => {
+    setTimeout(done, ms);
+    addEventListener("online", done, { once: true });
+  });
+
+  // Sends until there is an answer: the request id in the form makes that one vote.
+  const answerTo = async (url, body, sending) => {
+    for (const wait of [...WAITS_S, null]) {
+      let after = 0;
+      try {
+        const signal = AbortSignal.timeout(20000);
+        const answer = await fetch(url, { method: "POST", body, signal, credentials: "omit" });
+        if (!AGAIN.includes(answer.status)) return await answer.text();
+        after = Number(answer.headers.get("Retry-After"));
+      } catch {
+        // no connection, or it broke: whether the vote arrived is not known
+      }
+      if (wait === null) return null;
+      sending.textContent = sending.dataset.retrying;
+      await pause(1000 * Math.max(after, wait * (0.75 + Math.random() / 2)));
+    }
+  };
+
+  const show = (html) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    document.title = page.title;
+    document.documentElement.lang = page.documentElement.lang;
+    const focused = page.querySelector("[autofocus]") || page.querySelector("main");
+    focused.autofocus = false;
+    document.body.replaceWith(page.body);
+    scrollTo(0, 0);
+    help();
+    focused.focus();
+  };
+
+  addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("[data-cast]") || event.submitter?.hasAttribute("formaction")) return;
+    event.preventDefault();
+    if (form.ariaBusy === "true") return;
+    const before = document.documentElement.outerHTML;
+    const sending = $("#sending");
+    const button = $(".cast");
+    form.ariaBusy = "true";
+    button.ariaDisabled = "true";
+    sending.textContent = sending.dataset.sending;
+    const html = await answerTo(form.action, new URLSearchParams(new FormData(form)), sending);
+    form.ariaBusy = "false";
+    button.ariaDisabled = "false";
+    sending.textContent = html === null ? sending.dataset.gaveUp : "";
+    if (html === null) return;
+    // This entry of the history, not the browser's storage, keeps the answer for a reload.
+    history.replaceState({ page: before }, "");
+    history.pushState({ page: html }, "", form.action);
+    show(html);
+  });
+  addEventListener("popstate", (event) => event.state?.page && show(event.state.page));
+
+  const passes = (digits) => [...digits].reduceRight((sum, digit, place) => {
+    const value = place % 2 ? 2 * digit : Number(digit);
+    return sum + (value > 9 ? value - 9 : value);
+  }, 0) % 10 === 0;
+  const digitsOf = (nas) => nas.value.replace(/\D/g, "");
+  // while typing: at the click it would push the button away
+  addEventListener("input", ({ target }) => {
+    if (target.id !== "nas") return;
+    const digits = digitsOf(target);
+    $("#nas-check span").hidden = digits.length !== 9 || passes(digits);
+  });
+  addEventListener("focusout", ({ target }) => {
+    const digits = target.id === "nas" ? digitsOf(target) : "";
+    if (digits.length === 9) target.value = digits.replace(/(...)(...)(...)/, "$1 $2 $3");
+  });
+
+  addEventListener("click", ({ target }) => {
+    if (target.matches("[data-print]")) print();
+  });
+
+  const lang = () => document.documentElement.lang + "-CA";
+  const count = (value, unit) =>
+    new Intl.NumberFormat(lang(), { style: "unit", unit, unitDisplay: "long" }).format(value);
+  const tick = () => document.querySelectorAll("[data-until]").forEach((left) => {
+    const minutes = Math.floor((new Date(left.dataset.until) - Date.now()) / 60000);
+    left.hidden = minutes < 0;
+    const hours = Math.floor(minutes / 60);
+    const parts = hours >= 48
+      ? [count(Math.floor(hours / 24), "day"), count(hours % 24, "hour")]
+      : [count(hours, "hour"), count(minutes % 60, "minute")];
+    left.textContent = `${left.dataset.words ??= left.textContent.trim()} ${parts.join(" ")}`;
+  });
+
+  const clock = (moment, timeZone) => moment.toLocaleTimeString(lang(), {
+    timeZone, weekday: "short", hour: "numeric", minute: "2-digit",
+  });
+  const help = () => {
+    document.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; });
+    const words = $("main").dataset.localTime;
+    document.querySelectorAll("main > :not(.other) time").forEach((time) => {
+      const moment = new Date(time.dateTime);
+      const local = clock(moment);
+      if (time.dataset.local || local === clock(moment, "America/Toronto")) return;
+      time.dataset.local = local;
+      time.textContent = time.textContent.replace(/\)$/, `; ${words} ${local})`);
+    });
+    tick();
+  };
+
+  if (history.state?.page) show(history.state.page);
+  else help();
+  setInterval(tick, 30000);
+})();

@@ -1,0 +1,147 @@
+"""Guessing, injecting, and sending too much or too slowly."""
+
+import asyncio
+import re
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shards.localcluster import LocalCluster
+from tests.integration.edge.conftest import COMING, OPEN, Elections, ballot, new_id
+from tests.support.edges import EdgeProcess
+from tests.support.rolls import Elector
+
+GUESSES = 80
+FORM = "application/x-www-form-urlencoded"
+
+
+async def test_who_guesses_is_held_and_who_votes_is_not(
+    loaded: LocalCluster,
+    elections: Elections,
+    electors: dict[str, Iterator[Elector]],
+    elector: Elector,
+    tmp_path: Path,
+) -> None:
+    """By API and by page alike, and by address; people behind one address vote as they come."""
+    async with (
+        EdgeProcess(
+            tmp_path,
+            redis_url=loaded.url,
+            election=elections.live,
+            client_failure_limit_per_min=5,
+            client_rate_limit_per_s=1000,
+            trusted_proxies="127.0.0.0/8",
+        ) as edge,
+        httpx.AsyncClient(base_url=edge.url) as http,
+    ):
+        school = {"X-Forwarded-For": "203.0.113.1"}
+        for _ in range(40):
+            body = ballot(next(electors[OPEN]))
+            assert (await http.post("/api/v1/vote", json=body, headers=school)).status_code == 202
+
+        guesser = {"X-Forwarded-For": "203.0.113.2"}
+        wrong = ballot(elector._replace(code="WRONG99"), request_id=new_id())
+        for _ in range(3):
+            assert (await http.post("/api/v1/vote", json=wrong, headers=guesser)).status_code == 403
+            await http.post("/fr/vote", data=wrong, headers=guesser)
+        held = await http.post("/api/v1/vote", json=ballot(elector), headers=guesser)
+        assert (held.status_code, held.json()["type"]) == (429, "/docs#too-many-failures")
+        assert held.headers["retry-after"] == "10"
+        page = await http.post("/fr/vote", data=wrong, headers=guesser)
+        assert (page.status_code, "trop d'essais" in page.text) == (429, True)
+        assert str(wrong["request_id"]) in page.text
+        answer = await http.post("/api/v1/vote", json=ballot(elector), headers=school)
+        assert answer.status_code == 202, "the guess that hit nothing was not decided either"
+
+
+async def test_a_failed_identification_takes_as_long_whichever_part_is_wrong(
+    edge: EdgeProcess, electors: dict[str, Iterator[Elector]]
+) -> None:
+    """Taken in turns, so that what else the machine does falls on both alike."""
+    known, stranger = next(electors[OPEN]), next(electors[COMING])
+    guesses = {
+        "code": known._replace(code=stranger.code),
+        "nas": known._replace(nas=stranger.nas),
+        "neither": Elector("000000000", "AAAAAA", OPEN),
+    }
+    times: dict[str, list[float]] = {part: [] for part in guesses}
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        for _ in range(GUESSES):
+            for part, guess in guesses.items():
+                started = time.perf_counter()
+                answer = await http.post("/fr/vote", data=ballot(guess, request_id=new_id()))
+                times[part].append(time.perf_counter() - started)
+                assert answer.status_code == 403
+    medians = {part: statistics.median(taken) for part, taken in times.items()}
+    assert max(medians.values()) < 1.5 * min(medians.values()), medians
+
+
+@pytest.mark.parametrize("text", ["{{7*191}}", "{% raw %}", "%(x)s", "<script>alert(1)</script>"])
+@pytest.mark.parametrize("field", ["nas", "code", "law_id", "vote", "request_id"])
+@pytest.mark.parametrize("step", ["choose", "review", "vote"])
+async def test_nothing_typed_is_run_or_repeated(
+    edge: EdgeProcess, elector: Elector, step: str, field: str, text: str
+) -> None:
+    form = {**elector._asdict(), "vote": "oui", "request_id": new_id(), field: text}
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        answer = await http.post(f"/fr/{step}", data=form)
+    assert answer.status_code in {200, 400}
+    assert text not in answer.text
+    assert "1337" not in answer.text.replace(form["request_id"], "")
+
+
+async def test_an_election_with_markup_in_its_texts(
+    loaded: LocalCluster, elections: Elections, tmp_path: Path
+) -> None:
+    file = tmp_path / "election.toml"
+    marked = elections.live.read_text().replace("Texte de la loi", "{{7*191}}<b onclick=x>%(law)s")
+    file.write_text(marked)
+    async with (
+        EdgeProcess(tmp_path, redis_url=loaded.url, election=file) as edge,
+        httpx.AsyncClient(base_url=edge.url) as http,
+    ):
+        for path in ("/fr/", "/fr/choose"):
+            page = (await http.get(path)).text
+            assert "{{7*191}}&lt;b onclick=x&gt;%(law)s" in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/fr/%0d%0aSet-Cookie:%20a=b",
+        "/fr/results?every=30%0d%0aSet-Cookie:%20a=b",
+        "/%0d%0aSet-Cookie:%20a=b",
+        "//evil.example/",
+    ],
+)
+async def test_no_address_makes_a_header(edge: EdgeProcess, path: str) -> None:
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        answer = await http.get(edge.url + path, headers={"Accept-Language": "fr,\ten"})
+    assert "set-cookie" not in answer.headers
+    assert "refresh" not in answer.headers
+    assert "evil" not in answer.headers.get("location", "")
+    assert answer.status_code in {200, 404}
+
+
+@pytest.mark.parametrize("step", ["choose", "review", "vote"])
+async def test_a_form_that_comes_too_slowly(edge: EdgeProcess, step: str) -> None:
+    """The edge of these tests gives a body one second."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    head = f"POST /en/{step} HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\n"
+    writer.write(head.encode() + b"Content-Length: 100\r\n\r\nnas=")
+    await writer.drain()
+    status = await asyncio.wait_for(reader.readline(), 10)
+    assert status.split()[1] == b"408"
+    writer.close()
+
+
+@pytest.mark.parametrize("step", ["choose", "review", "vote"])
+async def test_a_form_that_is_too_large(edge: EdgeProcess, step: str) -> None:
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        answer = await http.post(f"/en/{step}", data={"nas": "1" * 5000})
+    assert answer.status_code == 413
+    assert not re.search("1{9}", answer.text)
