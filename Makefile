@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup simulate demo test lint format bench clean chaos chaos-full chaos-bugs
+.PHONY: help setup chromium screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +27,16 @@ setup: $(UV) ## build .venv with the locked dependencies and the extension
 demo: setup ## the whole system on this machine: make demo ARGS="--electors 100000"
 	@$(BIN)/scrutin demo $(ARGS)
 
-test: setup ## every test, against real engines on free ports
+chromium: # the browser tests' browser, installed where that is allowed
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	  then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else echo "The browser tests need Chromium: sudo apt-get install chromium (or your system's package)"; exit 1; fi
+
+screenshots: setup chromium ## draw every page and state into docs/screenshots
+	@mkdir -p docs/screenshots
+	$(BIN)/pytest -q tests/browser/test_states.py --screenshots docs/screenshots
+
+test: setup chromium ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
@@ -61,6 +70,11 @@ chaos-full: setup ## every fault 50 times, 20 pairs, planted bugs: about an hour
 
 chaos-bugs: setup ## plant a bug at a time: each must be caught by a scenario
 	@$(BIN)/python -m tests.chaos --bugs
+
+words: setup ## bring the pages' catalogues up to date with what the pages say
+	$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output --omit-header -o target/messages.pot edge
+	for language in fr en; do $(BIN)/pybabel -q update -i target/messages.pot -d edge/locale -l $$language \
+	  --no-fuzzy-matching --ignore-obsolete --omit-header --ignore-pot-creation-date -w 100; done
 
 clean: ## remove what setup and the builds made
 	rm -rf .venv .tools target dist hashgen/*.so

@@ -14,3 +14,8 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
     directory: Path = tmp_path_factory.mktemp("cluster")
     async with LocalCluster(directory, node_timeout_ms=2000) as running:
         yield running
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the browser tests draw what they see."""
+    parser.addoption("--screenshots", metavar="DIRECTORY", help="draw the pages' states there")

@@ -1,0 +1,135 @@
+"""Debian's Chromium on real edges; every visit ends with an empty console and one origin."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, async_playwright, expect
+
+from shards.client import ShardClient
+from shards.election import load_election
+from shards.localcluster import LocalCluster, free_ports
+from shards.options import RedisOptions
+from tests.browser.visit import HEIGHT_PX, WIDE_PX, Visit
+from tests.integration.edge.conftest import CLOSED, COMING, OPEN, write_election
+from tests.support.edges import EdgeProcess
+from tests.support.rolls import Elector, Roll, empty, load, make_roll
+
+OPS_TOKEN = "a-token-for-the-tests-alone"
+ELECTORS = 300
+TIMEOUT_MS = 20_000
+NewVisit = Callable[..., Coroutine[Any, Any, Visit]]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    executable = shutil.which("chromium")
+    assert executable, "the browser tests need Chromium: apt-get install chromium"
+    expect.set_options(timeout=TIMEOUT_MS)
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(
+            executable_path=executable,
+            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+        )
+        yield running
+        await running.close()
+
+
+@pytest.fixture(scope="package")
+def election(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_election(tmp_path_factory.mktemp("election") / "election.toml", "live")
+
+
+@pytest.fixture(scope="package")
+def roll(tmp_path_factory: pytest.TempPathFactory) -> Roll:
+    directory = tmp_path_factory.mktemp("roll")
+    return make_roll(directory, ELECTORS, laws=(OPEN, CLOSED, COMING), seed=7)
+
+
+@pytest.fixture(scope="package")
+async def redis(cluster: LocalCluster, roll: Roll, election: Path) -> AsyncIterator[ShardClient]:
+    """A client of the cluster, which has nothing but the roll in it."""
+    await empty(cluster)
+    client = await ShardClient.connect(RedisOptions(cluster.url))
+    try:
+        await load(client, roll, load_election(election))
+        yield client
+    finally:
+        await client.aclose()
+
+
+@pytest.fixture(scope="package")
+async def site(
+    cluster: LocalCluster,
+    redis: ShardClient,
+    election: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[EdgeProcess]:
+    directory = tmp_path_factory.mktemp("site")
+    (directory / "token").write_text(OPS_TOKEN)
+    settings = {"redis_url": cluster.url, "election": election, "exempt_loopback": True}
+    async with EdgeProcess(directory, **settings, ops_token_file=directory / "token") as running:
+        yield running
+        assert "a request failed" not in running.log, running.log
+
+
+@pytest.fixture(scope="package")
+async def lonely_site(
+    election: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[EdgeProcess]:
+    """An edge whose Redis is away."""
+    redis_url = f"redis://127.0.0.1:{free_ports(1)[0]}"
+    edge = EdgeProcess(tmp_path_factory.mktemp("lonely"), redis_url=redis_url, election=election)
+    edge.process.start()
+    try:
+        await edge.wait("/api/v1/health")
+        yield edge
+    finally:
+        edge.process.stop()
+
+
+@pytest.fixture(scope="package")
+def electors(roll: Roll) -> dict[str, Iterator[Elector]]:
+    """Electors by law, none given twice."""
+    return {
+        law_id: iter([elector for elector in roll.electors if elector.law_id == law_id])
+        for law_id in (OPEN, CLOSED, COMING)
+    }
+
+
+@pytest.fixture
+def elector(electors: dict[str, Iterator[Elector]]) -> Elector:
+    """Somebody who has not voted on the open law."""
+    return next(electors[OPEN])
+
+
+@pytest.fixture
+async def new_visit(
+    browser: Browser, site: EdgeProcess, request: pytest.FixtureRequest
+) -> AsyncIterator[NewVisit]:
+    """Open a browser of its own on a site; without `scripts` if asked for."""
+    visits = []
+    pictures = request.config.getoption("--screenshots")
+
+    async def begin(
+        *, scripts: bool = True, base: EdgeProcess = site, language: str = "en", token: str = ""
+    ) -> Visit:
+        context = await browser.new_context(
+            base_url=base.url,
+            java_script_enabled=scripts,
+            viewport={"width": WIDE_PX, "height": HEIGHT_PX},
+            locale=f"{language}-CA",
+            http_credentials={"username": "", "password": token} if token else None,
+        )
+        context.set_default_timeout(TIMEOUT_MS)
+        visit = Visit(await context.new_page(), base.url, pictures)
+        visits.append(visit)
+        return visit
+
+    yield begin
+    for visit in visits:
+        await visit.page.context.close()
+        visit.check()

@@ -1,0 +1,308 @@
+"""The way to a receipt, in both languages, with and without scripts, whatever happens on it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import Route, expect
+from stdnum import luhn
+
+from tests.browser.conftest import NewVisit
+from tests.browser.visit import VOTE, Visit
+from tests.integration.edge.conftest import CLOSED, COMING, OPEN
+from tests.support.edges import EdgeProcess
+from tests.support.rolls import Elector
+
+LANGUAGES = ("fr", "en")
+with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False])
+
+
+async def ready_to_cast(visit: Visit, language: str, elector: Elector, vote: str = "oui") -> str:
+    """Fill in everything; return the request id."""
+    await visit.choose(language, elector.law_id, vote)
+    await visit.identify(elector)
+    return await visit.request_id()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@with_and_without_scripts
+async def test_the_whole_way(
+    new_visit: NewVisit, elector: Elector, language: str, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    request_id = await ready_to_cast(visit, language, elector)
+    await visit.cast(language)
+    assert await visit.on_receipt(language) == request_id
+    content = await visit.page.content()
+    assert elector.nas not in content
+    assert elector.code not in content
+    assert "?" not in visit.page.url
+    assert await visit.page.context.cookies() == []
+    if scripts:
+        storage = "Object.keys(localStorage).length + Object.keys(sessionStorage).length"
+        assert await visit.page.evaluate(storage) == 0
+        assert elector.code not in await visit.page.evaluate("JSON.stringify(history.state)")
+
+
+@with_and_without_scripts
+async def test_reloading_a_receipt_shows_it(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    request_id = await ready_to_cast(visit, "fr", elector)
+    await visit.cast("fr")
+    await visit.on_receipt("fr")
+    await visit.page.reload()
+    assert await visit.on_receipt("fr") == request_id
+
+
+@with_and_without_scripts
+async def test_back_and_again_ends_on_the_receipt(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    page = visit.page
+    request_id = await ready_to_cast(visit, "en", elector)
+    await visit.cast("en")
+    await visit.on_receipt("en")
+    await visit.back(scripts=scripts)
+    await expect(page.locator("#nas")).to_have_value("")
+    await visit.identify(elector)
+    await visit.cast("en")
+    assert await visit.on_receipt("en") == request_id
+    if scripts:
+        await page.go_back()
+        await expect(page.locator("#nas")).to_be_visible()
+        await page.go_forward()
+        assert await visit.on_receipt("en") == request_id
+
+
+@with_and_without_scripts
+async def test_a_double_click_is_one_vote(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    sent = []
+    visit.page.on("request", lambda asked: sent.append(asked) if asked.method == "POST" else None)
+    await ready_to_cast(visit, "fr", elector)
+    sent.clear()
+    await visit.page.get_by_role("button", name=VOTE["fr"]).dblclick()
+    await visit.on_receipt("fr")
+    if scripts:
+        assert len(sent) == 1, "the second click is not sent"
+
+
+async def test_with_the_keyboard_alone(new_visit: NewVisit, elector: Elector) -> None:
+    visit = await new_visit()
+    page = visit.page
+    keys = page.keyboard
+
+    async def tab_to(selector: str) -> None:
+        for _ in range(30):
+            await keys.press("Tab")
+            if await page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+        pytest.fail(f"no way to {selector} by Tab")
+
+    await page.goto("/fr/")
+    await keys.press("Tab")
+    assert await page.evaluate("document.activeElement.className") == "skip"
+    await keys.press("Enter")
+    await tab_to("a.button")
+    await keys.press("Enter")
+    await page.wait_for_url("**/fr/choose")
+    await tab_to("input[name=law_id]")
+    await keys.press("Space")
+    await tab_to("input[name=vote]")
+    await keys.press("ArrowDown")
+    await keys.press("Enter")  # from within the form: its own button, not the language's
+    await page.wait_for_url("**/fr/review")
+    assert await page.locator("input[name=vote]").input_value() == "non"
+    await tab_to("#nas")
+    await keys.type(elector.nas)
+    await tab_to("#code")
+    await keys.type(elector.code)
+    await keys.press("Enter")
+    await visit.on_receipt("fr")
+    assert "outcome" in await page.evaluate("document.activeElement.parentElement.className")
+
+
+async def test_a_connection_that_is_cut_after_the_vote(
+    new_visit: NewVisit, elector: Elector
+) -> None:
+    visit = await new_visit()
+    visit.expect_failure("net::ERR_INTERNET_DISCONNECTED")
+    request_id = await ready_to_cast(visit, "fr", elector)
+    await visit.page.context.set_offline(True)
+    await visit.cast("fr")
+    await expect(visit.page.locator("#sending")).to_contain_text("Nous essayons encore")
+    await visit.page.context.set_offline(False)
+    assert await visit.on_receipt("fr") == request_id
+
+
+async def test_an_answer_that_is_lost(new_visit: NewVisit, elector: Elector) -> None:
+    """The vote arrives, its answer does not: sent again it gets its receipt."""
+    visit = await new_visit()
+    visit.expect_failure("net::ERR_FAILED")
+    arrived: list[int] = []
+
+    async def lose(route: Route) -> None:
+        if arrived:
+            await route.continue_()
+        else:
+            arrived.append((await route.fetch()).status)
+            await route.abort()
+
+    request_id = await ready_to_cast(visit, "en", elector)
+    await visit.page.route("**/en/vote", lose)
+    await visit.cast("en")
+    assert await visit.on_receipt("en") == request_id
+    assert arrived == [202]
+
+
+@with_and_without_scripts
+async def test_while_no_vote_can_be_taken(
+    new_visit: NewVisit, lonely_site: EdgeProcess, elector: Elector, *, scripts: bool
+) -> None:
+    """Without scripts a page with the same request id; with them the form waits and sends again."""
+    visit = await new_visit(scripts=scripts, base=lonely_site)
+    visit.expect_failure("503")
+    request_id = await ready_to_cast(visit, "fr", elector, "non")
+    await visit.cast("fr")
+    if scripts:
+        await expect(visit.page.locator("#sending")).to_contain_text("Gardez cette page ouverte")
+    else:
+        await expect(visit.page.locator("h1")).to_have_text("Essayez encore")
+    assert await visit.request_id() == request_id
+    assert await visit.page.locator("input[name=vote]").input_value() == "non"
+
+
+@with_and_without_scripts
+async def test_voting_twice(new_visit: NewVisit, elector: Elector, *, scripts: bool) -> None:
+    visit = await new_visit(scripts=scripts)
+    visit.expect_failure("409")
+    await ready_to_cast(visit, "en", elector)
+    await visit.cast("en")
+    await visit.on_receipt("en")
+    await ready_to_cast(visit, "en", elector)
+    await visit.cast("en")
+    await expect(visit.page.locator("h1")).to_have_text("You have voted on this law already")
+    await expect(visit.page.locator(".outcome")).to_contain_text("Attempts since your vote: 1")
+
+
+@with_and_without_scripts
+async def test_another_choice_with_the_same_form(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    visit.expect_failure("422")
+    await ready_to_cast(visit, "en", elector, "oui")
+    await visit.cast("en")
+    await visit.on_receipt("en")
+    await visit.back(scripts=scripts)
+    await visit.page.get_by_role("button", name="Change my choice").click()
+    await visit.page.locator("input[name=vote][value=non]").check()
+    await visit.page.get_by_role("button", name="Continue").click()
+    await visit.identify(elector)
+    await visit.cast("en")
+    await expect(visit.page.locator("h1")).to_have_text("This form was used before")
+
+
+@with_and_without_scripts
+async def test_a_wrong_code_and_then_the_right_one(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    visit.expect_failure("403")
+    request_id = await ready_to_cast(visit, "fr", elector._replace(code="WRONG99"))
+    await visit.cast("fr")
+    await expect(visit.page.locator("h1")).to_have_text("Vous n'êtes pas sur la liste")
+    await visit.identify(elector)
+    await visit.cast("fr")
+    assert await visit.on_receipt("fr") == request_id
+
+
+@pytest.mark.parametrize(
+    ("law_id", "said"),
+    [(CLOSED, "Voting is not open any more"), (COMING, "Voting is not open")],
+)
+@with_and_without_scripts
+async def test_laws_that_are_not_open(
+    new_visit: NewVisit,
+    electors: dict[str, Iterator[Elector]],
+    law_id: str,
+    said: str,
+    *,
+    scripts: bool,
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    visit.expect_failure("403")
+    await ready_to_cast(visit, "en", next(electors[law_id]))
+    await visit.cast("en")
+    await expect(visit.page.locator("h1")).to_have_text(said)
+
+
+@with_and_without_scripts
+async def test_what_is_missing_is_said_at_the_top_and_at_the_field(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    visit.expect_failure("400")
+    page = visit.page
+    await visit.choose("fr", OPEN)
+    await page.locator("#code").fill(elector.code)
+    await visit.cast("fr")
+    summary = page.get_by_role("alert")
+    await expect(summary).to_be_focused()
+    await expect(page).to_have_title(re.compile("Erreur.: Vérifiez, puis votez"))
+    await summary.get_by_role("link").click()
+    await expect(page.locator("#nas")).to_be_focused()
+    await expect(page.locator("#nas")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#code")).to_have_value("")
+    await visit.identify(elector)
+    await visit.cast("fr")
+    await visit.on_receipt("fr")
+
+
+@with_and_without_scripts
+async def test_the_other_language_keeps_the_place_and_the_choice(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts)
+    page = visit.page
+    await page.goto("/fr/choose")
+    request_id = await visit.request_id()
+    await page.locator("input[name=vote][value=non]").check()
+    await page.get_by_role("button", name="English").click()
+    await expect(page.locator("input[name=vote][value=non]")).to_be_checked()
+    await page.locator(f'input[value="{OPEN}"]').check()
+    await page.get_by_role("button", name="Continue").click()
+    await visit.identify(elector)
+    await page.get_by_role("button", name="Français").click()
+    await expect(page.locator("html")).to_have_attribute("lang", "fr")
+    await expect(page.locator("#nas")).to_have_value("")
+    await expect(page.locator("#code")).to_have_value("")
+    await expect(page.locator(".about")).to_contain_text("voter Non sur")
+    await visit.identify(elector)
+    await visit.cast("fr")
+    assert await visit.on_receipt("fr") == request_id
+
+
+async def test_a_nas_that_fails_its_sum_gets_a_hint_and_votes(
+    new_visit: NewVisit, electors: dict[str, Iterator[Elector]]
+) -> None:
+    visit = await new_visit()
+    hint = visit.page.locator("#nas-check span")
+    seen: set[bool] = set()
+    while len(seen) < 2:  # nine in ten of the synthetic NAS fail, one passes
+        elector = next(electors[OPEN])
+        fails = not luhn.is_valid(elector.nas)
+        seen.add(fails)
+        await visit.choose("en", OPEN)
+        await visit.identify(elector)
+        await visit.page.locator("#code").blur()
+        grouped = f"{elector.nas[:3]} {elector.nas[3:6]} {elector.nas[6:]}"
+        await expect(visit.page.locator("#nas")).to_have_value(grouped)
+        await expect(hint).to_be_visible(visible=fails)
+        await visit.cast("en")
+        await visit.on_receipt("en")
