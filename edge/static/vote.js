@@ -1,17 +1,17 @@
 "use strict";
-// Helps where it can: every page does its work without it.
+// Helps where it can: every page works without it.
 (() => {
   const WAITS_S = [1, 2, 4, 8, 15, 15, 15, 30, 30, 30];
   const AGAIN = [429, 502, 503, 504];
   const $ = (selector) => document.querySelector(selector);
 
-  // ends early when the connection is back
+  // shorter if the connection is back
   const pause = (ms) => new Promise((done) => {
     setTimeout(done, ms);
     addEventListener("online", done, { once: true });
   });
 
-  // Sends until there is an answer: the request id in the form makes that one vote.
+  // Sends until answered: the request id in the form makes that one vote.
   const answerTo = async (url, body, sending) => {
     for (const wait of [...WAITS_S, null]) {
       let after = 0;
@@ -19,9 +19,9 @@
         const signal = AbortSignal.timeout(20000);
         const answer = await fetch(url, { method: "POST", body, signal, credentials: "omit" });
         if (!AGAIN.includes(answer.status)) return await answer.text();
-        after = Number(answer.headers.get("Retry-After"));
+        after = Number(answer.headers.get("Retry-After")) || 0;
       } catch {
-        // no connection, or it broke: whether the vote arrived is not known
+        // lost: whether the vote arrived is not known
       }
       if (wait === null) return null;
       sending.textContent = sending.dataset.retrying;
@@ -43,21 +43,20 @@
 
   addEventListener("submit", async (event) => {
     const form = event.target;
-    if (!form.matches("[data-cast]") || event.submitter?.hasAttribute("formaction")) return;
+    const button = event.submitter;
+    if (!AbortSignal.timeout || !button) return; // the browser sends it as ever
+    if (!form.matches("[data-cast]") || button.hasAttribute("formaction")) return;
     event.preventDefault();
     if (form.ariaBusy === "true") return;
     const before = document.documentElement.outerHTML;
     const sending = $("#sending");
-    const button = $(".cast");
     form.ariaBusy = "true";
-    button.ariaDisabled = "true";
     sending.textContent = sending.dataset.sending;
     const html = await answerTo(form.action, new URLSearchParams(new FormData(form)), sending);
     form.ariaBusy = "false";
-    button.ariaDisabled = "false";
     sending.textContent = html === null ? sending.dataset.gaveUp : "";
     if (html === null) return;
-    // This entry of the history, not the browser's storage, keeps the answer for a reload.
+    // the history, not a storage, keeps the answer for a reload
     history.replaceState({ page: before }, "");
     history.pushState({ page: html }, "", form.action);
     show(html);

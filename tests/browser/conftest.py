@@ -115,12 +115,17 @@ async def new_visit(
     pictures = request.config.getoption("--screenshots")
 
     async def begin(
-        *, scripts: bool = True, base: EdgeProcess = site, language: str = "en", token: str = ""
+        *,
+        scripts: bool = True,
+        width: int = WIDE_PX,
+        base: EdgeProcess = site,
+        language: str = "en",
+        token: str = "",
     ) -> Visit:
         context = await browser.new_context(
             base_url=base.url,
             java_script_enabled=scripts,
-            viewport={"width": WIDE_PX, "height": HEIGHT_PX},
+            viewport={"width": width, "height": HEIGHT_PX},
             locale=f"{language}-CA",
             http_credentials={"username": "", "password": token} if token else None,
         )

@@ -8,7 +8,7 @@ from playwright.async_api import Route, expect
 from stdnum import luhn
 
 from tests.browser.conftest import NewVisit
-from tests.browser.visit import VOTE, Visit
+from tests.browser.visit import NARROW_PX, VOTE, Visit
 from tests.integration.edge.conftest import CLOSED, COMING, OPEN
 from tests.support.edges import EdgeProcess
 from tests.support.rolls import Elector
@@ -42,6 +42,29 @@ async def test_the_whole_way(
         storage = "Object.keys(localStorage).length + Object.keys(sessionStorage).length"
         assert await visit.page.evaluate(storage) == 0
         assert elector.code not in await visit.page.evaluate("JSON.stringify(history.state)")
+
+
+@with_and_without_scripts
+async def test_on_the_narrowest_screen(
+    new_visit: NewVisit, elector: Elector, *, scripts: bool
+) -> None:
+    visit = await new_visit(scripts=scripts, width=NARROW_PX)
+    request_id = await ready_to_cast(visit, "fr", elector)
+    await visit.cast("fr")
+    assert await visit.on_receipt("fr") == request_id
+
+
+async def test_a_browser_that_lacks_what_the_script_needs(
+    new_visit: NewVisit, elector: Elector
+) -> None:
+    """It sends the form itself, and changes language like any other."""
+    visit = await new_visit()
+    await visit.page.add_init_script("delete AbortSignal.timeout")
+    request_id = await ready_to_cast(visit, "fr", elector)
+    await visit.page.get_by_role("button", name="English").click()
+    await visit.identify(elector)
+    await visit.cast("en")
+    assert await visit.on_receipt("en") == request_id
 
 
 @with_and_without_scripts
