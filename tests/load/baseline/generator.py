@@ -1,0 +1,49 @@
+"""The generator: every ballot of a file sent once, from connections that are kept busy."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+SCRIPT = Path(__file__).parents[1] / "vote_once.lua"
+TIMEOUT_S = 30  # a slower answer would be missing from the percentiles: it fails the run
+DURATION_S_MAX = 3600
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What came back: `refused` were answered 400 or above, `broken` are connection errors."""
+
+    answered: int
+    refused: int
+    broken: int
+    p50_us: int
+    p95_us: int
+    p99_us: int
+    began_s: float = 0.0
+    ended_s: float = 0.0
+
+
+def send(url: str, ballots: Path, connections: int) -> Sent:
+    """Send the ballots; times are those of `time.monotonic`. Exits when wrk is missing or fails."""
+    program = shutil.which("wrk")
+    if program is None:
+        sys.exit("wrk is not installed: apt-get install wrk (or your system's package)")
+    flags = ["-t1", f"-c{connections}", f"-d{DURATION_S_MAX}", f"--timeout={TIMEOUT_S}"]
+    command = [program, *flags, "-s", str(SCRIPT), url, "--", str(ballots), str(connections)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
+        assert wrk.stdout is not None
+        said = ""
+        at_s: dict[str, float] = {}
+        for line in wrk.stdout:
+            at_s[line.strip()] = time.monotonic()
+            if line == "answered\n":
+                wrk.send_signal(signal.SIGINT)
+            said = line if line.startswith("{") else said
+    if wrk.returncode or not said or "answered" not in at_s:
+        sys.exit(f"wrk failed with exit code {wrk.returncode}")
+    sent = msgspec.json.decode(said, type=Sent)
+    return msgspec.structs.replace(sent, began_s=at_s["sending"], ended_s=at_s["answered"])
