@@ -28,6 +28,7 @@ from tests.load.baseline.ours import OurStack
 from tests.load.baseline.report import Report, compare, print_report
 from tests.load.baseline.servers import MissingServer
 from tests.load.baseline.stack import BaselineStack
+from tests.load.baseline.worker import BATCHES, VOTES_AT_ONCE
 from tests.support.machine import machine
 
 MODES: tuple[DurabilityMode, ...] = ("fsync", "replicated")
@@ -38,12 +39,19 @@ async def run(given: argparse.Namespace, data: Path) -> list[Figures]:
     """Measure theirs, then ours in each mode."""
     electorate = prepare(data, given.electors, None, lambda *_: None)
     ballots = write_ballots(electorate, given.votes, data)
-    contenders: list[Contender] = [BaselineStack(data / "baseline", workers=given.workers)]
-    contenders += [OurStack(data / mode, electorate, mode) for mode in MODES]
+    contenders: list[Contender] = [
+        BaselineStack(data / "baseline", workers=given.workers, worker_batch=given.worker_batch)
+    ]
+    contenders += [OurStack(data / mode, electorate, mode) for mode in given.durability]
     figures = []
     for contender in contenders:
         sys.stderr.write(f"measuring {contender.name}\n")
-        figures.append(await measure(contender, electorate, ballots, given.connections))
+        found = await measure(contender, electorate, ballots, given.connections)
+        sys.stderr.write(
+            f"  {found.counted_per_s:,.0f} votes/s counted, {found.votes_per_cpu_second:,.0f} "
+            f"votes per CPU second, {found.bytes_per_elector_voted:,.1f} B/elector\n"
+        )
+        figures.append(found)
     return figures
 
 
@@ -61,8 +69,16 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--electors", type=int, default=200_000)
     parser.add_argument("--votes", type=int, default=100_000, help="timed; the others vote after")
+    parser.add_argument("--durability", choices=MODES, nargs="*", default=MODES, help="ours")
     parser.add_argument("--connections", type=int, default=256)
     parser.add_argument("--workers", type=int, default=1, help="validation workers of the baseline")
+    parser.add_argument(
+        "--worker-batch",
+        type=int,
+        choices=BATCHES,
+        default=VOTES_AT_ONCE,
+        help="votes a worker of the baseline decides together",
+    )
     parser.add_argument("--json", type=Path, help="write machine, figures and ratios here")
     given = parser.parse_args()
     if not 0 < given.votes < given.electors:
@@ -83,6 +99,8 @@ def main() -> None:
         electors=given.electors,
         votes=given.votes,
         connections=given.connections,
+        workers=given.workers,
+        worker_batch=given.worker_batch,
         versions=versions(),
         figures=[theirs, *ours],
         ratios=[compare(figures, theirs) for figures in ours],

@@ -21,7 +21,7 @@ BINDINGS: dict[Queue, tuple[RoutingKey, ...]] = {
     "votes.aggregation": ("vote.accepted",),
     "votes.review": ("vote.duplicate", "vote.invalid"),
 }
-BATCHES_AHEAD = 4  # what the broker sends before the first of it is acknowledged
+PREFETCH = 400  # messages that the broker sends before the first of them is acknowledged
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ class Broker:
 
     async def consume(self, name: Queue, *, size_max: int, linger_s: float) -> Inbox:
         """Begin to consume a queue in batches of at most `size_max`."""
-        await self._channel.set_qos(prefetch_count=size_max * BATCHES_AHEAD)
+        await self._channel.set_qos(prefetch_count=PREFETCH)
         inbox = Inbox(size_max, linger_s)
         queue = await self._channel.get_queue(name)
         await queue.consume(inbox.put)
@@ -117,5 +117,5 @@ def decode(batch: Sequence[AbstractIncomingMessage]) -> list[Vote]:
 
 
 async def acknowledge(batch: Sequence[AbstractIncomingMessage]) -> None:
-    """Acknowledge a batch and all before it, in one frame."""
-    await batch[-1].ack(multiple=True)
+    """Acknowledge a batch, in one frame; of a longer one, all before it as well."""
+    await batch[-1].ack(multiple=len(batch) > 1)

@@ -12,7 +12,7 @@ from edge.demo.electorate import SAMPLE_LAW, Electorate, read_cards
 from shards.process import LocalProcess
 from tests.load.baseline.generator import Sent, send
 from tests.load.baseline.ledger import Tally
-from tests.load.baseline.usage import cpu_seconds
+from tests.load.baseline.usage import RedisMemory, cpu_seconds
 
 POLL_S = 0.05
 STALLED_S = 60.0
@@ -30,7 +30,7 @@ class Contender(Protocol):
     async def start_engines(self) -> None: ...
     async def load(self, electorate: Electorate) -> None: ...
     async def start_services(self) -> None: ...
-    async def redis_bytes(self) -> int: ...
+    async def redis_memory(self) -> RedisMemory: ...
     async def tally(self) -> Tally: ...
     def stop(self) -> None: ...
 
@@ -52,7 +52,11 @@ class Ballots(NamedTuple):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What a contender took and used; memory is Redis's, of the primaries."""
+    """What a contender took and used.
+
+    Memory is that of Redis's primaries, in bytes, above what they use when empty;
+    `used_memory_per_elector_voted` with, the other two without buffers of a fixed size.
+    """
 
     name: str
     votes: int
@@ -66,6 +70,7 @@ class Figures(msgspec.Struct, frozen=True):
     cpu_s_by_process: dict[str, float]
     bytes_per_elector_loaded: float
     bytes_per_elector_voted: float
+    used_memory_per_elector_voted: float
 
 
 def write_ballots(electorate: Electorate, timed: int, directory: Path) -> tuple[Ballots, Ballots]:
@@ -95,15 +100,15 @@ async def measure(
     timed, rest = ballots
     try:
         await contender.start_engines()
-        empty_bytes = await contender.redis_bytes()
+        empty = await contender.redis_memory()
         await contender.load(electorate)
-        loaded_bytes = await contender.redis_bytes()
+        loaded = await contender.redis_memory()
         await contender.start_services()
         used_before_s = cpu_seconds(contender.processes)
         sent, counted_s = await _vote(contender, timed, Tally(0, 0), connections)
         used_s = cpu_seconds(contender.processes)
         await _vote(contender, rest, timed.tally, connections)
-        voted_bytes = await contender.redis_bytes()
+        voted = await contender.redis_memory()
     finally:
         await asyncio.to_thread(contender.stop)
     by_process = {name: used_s[name] - used_before_s[name] for name in used_s}
@@ -120,8 +125,9 @@ async def measure(
         cpu_s_per_million=cpu_s / timed.votes * 1e6,
         votes_per_cpu_second=timed.votes / cpu_s,
         cpu_s_by_process=by_process,
-        bytes_per_elector_loaded=(loaded_bytes - empty_bytes) / electors,
-        bytes_per_elector_voted=(voted_bytes - empty_bytes) / electors,
+        bytes_per_elector_loaded=(loaded.data - empty.data) / electors,
+        bytes_per_elector_voted=(voted.data - empty.data) / electors,
+        used_memory_per_elector_voted=(voted.used - empty.used) / electors,
     )
 
 

@@ -10,6 +10,14 @@ from shards.localcluster import free_ports
 from shards.options import DurabilityMode
 from shards.process import LocalProcess
 from tests.load.baseline.ledger import Tally
+from tests.load.baseline.usage import RedisMemory
+
+# The generator waits for either side as long: an answer "not confirmed in time" ends no run.
+PATIENCE = {
+    "SCRUTIN_DURABILITY_TIMEOUT_MS": "20000",
+    "SCRUTIN_REDIS_TIMEOUT_S": "20",
+    "SCRUTIN_SHUTDOWN_TIMEOUT_S": "25",
+}
 
 
 class OurStack:
@@ -20,6 +28,7 @@ class OurStack:
         (directory / "election.toml").write_bytes(electorate.election_file.read_bytes())
         self.name = f"scrutin, {durability}"
         self._stack = Stack(directory, Ports(*free_ports(2)), durability)
+        self._stack.edge.env |= PATIENCE
         self.url = self._stack.url
 
     @property
@@ -39,14 +48,14 @@ class OurStack:
         """Start edge and drainer."""
         await self._stack.start_services()
 
-    async def redis_bytes(self) -> int:
-        """Return `used_memory` of the primaries together."""
-        total = 0
+    async def redis_memory(self) -> RedisMemory:
+        """Return what the primaries hold together."""
+        primaries = []
         for node in self._stack.cluster.nodes:
             async with node.client() as redis:
                 if (await redis.info("replication"))["role"] == "master":
-                    total += int((await redis.info("memory"))["used_memory"])
-        return total
+                    primaries.append(await RedisMemory.of(redis))
+        return RedisMemory(*map(sum, zip(*primaries, strict=True)))
 
     async def tally(self) -> Tally:
         """Return the count in ClickHouse."""

@@ -33,6 +33,8 @@ class Report(msgspec.Struct, frozen=True):
     electors: int
     votes: int
     connections: int
+    workers: int
+    worker_batch: int
     versions: dict[str, str]
     figures: list[Figures]
     ratios: list[Ratios]
@@ -59,7 +61,8 @@ def print_report(report: Report, console: Console) -> None:
     console.print(f"{report.machine}; {report.date}")
     console.print(
         f"{report.electors:,} electors, {report.votes:,} votes timed, {report.connections} "
-        f"connections (closed loop), nice {report.nice}, load before {report.load_average:.1f}"
+        f"connections (closed loop), nice {report.nice}, load before {report.load_average:.1f}; "
+        f"baseline with {report.workers} worker(s), {report.worker_batch} vote(s) together"
     )
     console.print(_figures(report))
     for figures in report.figures:
@@ -84,6 +87,7 @@ def _figures(report: Report) -> Table:
         ("votes per CPU s", "votes_per_cpu_second", "votes_per_cpu_second"),
         ("B/elector, loaded", "bytes_per_elector_loaded", "bytes_per_elector_loaded"),
         ("B/elector, all voted", "bytes_per_elector_voted", "bytes_per_elector_voted"),
+        ("same, buffers included", "used_memory_per_elector_voted", ""),
     ):
         values = [f"{getattr(figures, field):,.1f}" for figures in report.figures]
         of = [f"{getattr(ratios, ratio):.3f}" if ratio else "" for ratios in report.ratios]

@@ -8,12 +8,13 @@ PREFIX = "BASELINE_"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """URLs of RabbitMQ, Redis and PostgreSQL, and the API's port."""
+    """URLs of RabbitMQ, Redis and PostgreSQL, the API's port, votes a worker decides together."""
 
     amqp_url: str
     redis_url: str
     postgres_url: str
     http_port: int
+    worker_batch: int
 
     def to_env(self) -> dict[str, str]:
         """Return the environment that `from_env` reads."""

@@ -18,7 +18,8 @@ from shards.process import LocalProcess
 from tests.load.baseline.ledger import Ledger, Tally
 from tests.load.baseline.servers import Epmd, Postgres, RabbitMq, Redis
 from tests.load.baseline.settings import Settings
-from tests.load.baseline.worker import VALID
+from tests.load.baseline.usage import RedisMemory
+from tests.load.baseline.worker import VALID, VOTES_AT_ONCE
 
 READY_TIMEOUT_S = 120.0
 POLL_S = 0.1
@@ -35,7 +36,9 @@ class BaselineStack:
 
     name = "baseline"
 
-    def __init__(self, directory: Path, *, workers: int = 1) -> None:
+    def __init__(
+        self, directory: Path, *, workers: int = 1, worker_batch: int = VOTES_AT_ONCE
+    ) -> None:
         directory.mkdir()
         amqp, distribution, epmd, postgres, redis, http = free_ports(6)
         self._epmd = Epmd(directory, epmd)
@@ -47,6 +50,7 @@ class BaselineStack:
             redis_url=self._redis.url,
             postgres_url=self._postgres.url,
             http_port=http,
+            worker_batch=worker_batch,
         )
         self.url = f"http://127.0.0.1:{http}"
         self._api = self._service(directory, "api")
@@ -90,10 +94,10 @@ class BaselineStack:
         async with asyncio.timeout(READY_TIMEOUT_S):
             await self._wait(self._api, self._api_answers, aiohttp.ClientError)
 
-    async def redis_bytes(self) -> int:
-        """Return Redis's `used_memory`."""
+    async def redis_memory(self) -> RedisMemory:
+        """Return what Redis holds."""
         async with RedisClient.from_url(self._redis.url) as redis:
-            return int((await redis.info("memory"))["used_memory"])
+            return await RedisMemory.of(redis)
 
     async def tally(self) -> Tally:
         """Return the count in PostgreSQL."""

@@ -1,10 +1,38 @@
 """What processes have used."""
 
 from collections.abc import Iterable
+from typing import NamedTuple, Self
 
 import psutil
+from redis.asyncio import Redis
 
 from shards.process import LocalProcess
+
+BUFFERS = (
+    "mem_total_replication_buffers",
+    "mem_clients_normal",
+    "mem_clients_slaves",
+    "mem_cluster_links",
+    "mem_aof_buffer",
+)
+
+
+class RedisMemory(NamedTuple):
+    """Bytes of servers: `used_memory`, and what of it are buffers that no elector adds to."""
+
+    used: int = 0
+    buffers: int = 0
+
+    @classmethod
+    async def of(cls, redis: Redis) -> Self:
+        """Ask one server."""
+        info = await redis.info("memory")
+        return cls(int(info["used_memory"]), sum(int(info[name]) for name in BUFFERS))
+
+    @property
+    def data(self) -> int:
+        """Without the buffers."""
+        return self.used - self.buffers
 
 
 def cpu_seconds(processes: Iterable[LocalProcess]) -> dict[str, float]:

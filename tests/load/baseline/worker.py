@@ -1,6 +1,6 @@
 """A validation worker: `python -m tests.load.baseline.worker`.
 
-Each vote gets the documented commands; those of the votes that wait together leave as one pipeline.
+Each vote gets the documented commands. Those of votes decided together leave as one pipeline.
 """
 
 import asyncio
@@ -9,14 +9,15 @@ from collections.abc import Sequence
 import uvloop
 from redis.asyncio import Redis
 
-from tests.load.baseline.broker import Broker, RoutingKey, Vote, acknowledge, decode
+from tests.load.baseline.broker import Broker, Inbox, RoutingKey, Vote, acknowledge, decode
 from tests.load.baseline.ledger import Decision, Ledger, Status
 from tests.load.baseline.settings import Settings, from_env
 
 VALID = "valid_hashes"
 VOTED = "voted_hashes"
 DUPLICATES = "duplicate_count:"
-BATCH_MAX = 100
+VOTES_AT_ONCE = 100
+BATCHES = (1, VOTES_AT_ONCE)  # votes decided together: each by itself, or all
 ROUTES: dict[Status, RoutingKey] = {
     "accepted": "vote.accepted",
     "duplicate": "vote.duplicate",
@@ -63,14 +64,23 @@ def _decision(valid: int, voted: int) -> Decision:
 class Worker:
     """Takes votes from the queue, decides, and passes them on."""
 
-    def __init__(self, broker: Broker, validator: Validator, ledger: Ledger) -> None:
+    def __init__(
+        self, broker: Broker, validator: Validator, ledger: Ledger, batch_max: int
+    ) -> None:
+        assert batch_max in BATCHES, "batches at once would acknowledge each other's votes"
         self._broker = broker
         self._validator = validator
         self._ledger = ledger
+        self._batch_max = batch_max
 
     async def run(self) -> None:
         """Work until cancelled."""
-        inbox = await self._broker.consume("votes.validation", size_max=BATCH_MAX, linger_s=0)
+        inbox = await self._broker.consume("votes.validation", size_max=self._batch_max, linger_s=0)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(VOTES_AT_ONCE // self._batch_max):
+                tasks.create_task(self._work(inbox))
+
+    async def _work(self, inbox: Inbox) -> None:
         while True:
             batch = await inbox.take()
             await self._handle(decode(batch))
@@ -91,7 +101,7 @@ async def work(settings: Settings) -> None:
     broker = await Broker.connect(settings.amqp_url)
     ledger = await Ledger.connect(settings.postgres_url)
     async with Redis.from_url(settings.redis_url) as redis:
-        await Worker(broker, Validator(redis), ledger).run()
+        await Worker(broker, Validator(redis), ledger, settings.worker_batch).run()
 
 
 if __name__ == "__main__":
