@@ -41,7 +41,7 @@ async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
         server.stop()
 
 
-async def test_decides_valid_duplicate_and_invalid(redis: Redis):
+async def test_decides_valid_duplicate_and_invalid(redis: Redis) -> None:
     validator = Validator(redis)
     first, second = ON_ROLL[:2]
 
@@ -60,7 +60,7 @@ async def test_decides_valid_duplicate_and_invalid(redis: Redis):
     assert not await redis.exists(DUPLICATES + STRANGER)
 
 
-async def test_of_workers_with_the_same_votes_one_accepts_each(redis: Redis):
+async def test_of_workers_with_the_same_votes_one_accepts_each(redis: Redis) -> None:
     deciding = (Validator(redis).decide(ON_ROLL) for _ in range(WORKERS))
     found = [decision for decisions in await asyncio.gather(*deciding) for decision in decisions]
 
