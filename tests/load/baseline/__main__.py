@@ -21,9 +21,11 @@ import uvloop
 from rich.console import Console
 
 from edge.demo.electorate import prepare
+from edge.errors import StartError
 from shards.localcluster import server_binary
 from shards.options import DurabilityMode
 from tests.load.baseline.contest import Contender, Figures, Miscounted, measure, write_ballots
+from tests.load.baseline.generator import Generator, SendFailed
 from tests.load.baseline.ours import OurStack
 from tests.load.baseline.report import Report, compare, print_report
 from tests.load.baseline.servers import MissingServer
@@ -37,16 +39,17 @@ PACKAGES = ("fastapi", "uvicorn", "aio-pika", "redis", "psycopg", "granian", "ch
 
 async def run(given: argparse.Namespace, data: Path) -> list[Figures]:
     """Measure theirs, then ours in each mode."""
-    electorate = prepare(data, given.electors, None, lambda *_: None)
-    ballots = write_ballots(electorate, given.votes, data)
+    generator = Generator(given.connections)
     contenders: list[Contender] = [
         BaselineStack(data / "baseline", workers=given.workers, worker_batch=given.worker_batch)
     ]
+    electorate = prepare(data, given.electors, None, lambda *_: None)
+    ballots = write_ballots(electorate, given.votes, data)
     contenders += [OurStack(data / mode, electorate, mode) for mode in given.durability]
     figures = []
     for contender in contenders:
         sys.stderr.write(f"measuring {contender.name}\n")
-        found = await measure(contender, electorate, ballots, given.connections)
+        found = await measure(contender, electorate, ballots, generator)
         sys.stderr.write(
             f"  {found.counted_per_s:,.0f} votes/s counted, {found.votes_per_cpu_second:,.0f} "
             f"votes per CPU second, {found.bytes_per_elector_voted:,.1f} B/elector\n"
@@ -89,7 +92,7 @@ def main() -> None:
         data.chmod(0o711)  # PostgreSQL's user passes through
         try:
             theirs, *ours = uvloop.run(run(given, data))
-        except (MissingServer, Miscounted) as error:
+        except (MissingServer, Miscounted, SendFailed, StartError) as error:
             sys.exit(str(error))
     report = Report(
         machine=machine(),

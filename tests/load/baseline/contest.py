@@ -10,7 +10,7 @@ import msgspec
 
 from edge.demo.electorate import SAMPLE_LAW, Electorate, read_cards
 from shards.process import LocalProcess
-from tests.load.baseline.generator import Sent, send
+from tests.load.baseline.generator import Generator, Sent
 from tests.load.baseline.ledger import Tally
 from tests.load.baseline.usage import RedisMemory, cpu_seconds
 
@@ -91,7 +91,7 @@ async def measure(
     contender: Contender,
     electorate: Electorate,
     ballots: tuple[Ballots, Ballots],
-    connections: int,
+    generator: Generator,
 ) -> Figures:
     """Start a contender, let every elector vote, stop it.
 
@@ -105,9 +105,9 @@ async def measure(
         loaded = await contender.redis_memory()
         await contender.start_services()
         used_before_s = cpu_seconds(contender.processes)
-        sent, counted_s = await _vote(contender, timed, Tally(0, 0), connections)
+        sent, counted_s = await _vote(contender, timed, Tally(0, 0), generator)
         used_s = cpu_seconds(contender.processes)
-        await _vote(contender, rest, timed.tally, connections)
+        await _vote(contender, rest, timed.tally, generator)
         voted = await contender.redis_memory()
     finally:
         await asyncio.to_thread(contender.stop)
@@ -132,10 +132,10 @@ async def measure(
 
 
 async def _vote(
-    contender: Contender, ballots: Ballots, before: Tally, connections: int
+    contender: Contender, ballots: Ballots, before: Tally, generator: Generator
 ) -> tuple[Sent, float]:
     """Send ballots, wait until they are counted, check; return when (monotonic) that was."""
-    sent = await asyncio.to_thread(send, contender.url, ballots.file, connections)
+    sent = await asyncio.to_thread(generator.send, contender.url, ballots.file)
     if (sent.answered, sent.refused, sent.broken) != (ballots.votes, 0, 0):
         raise Miscounted(f"{contender.name}: of {ballots.votes} votes: {sent}")
     counted_s = await _counted(contender, sum(before) + ballots.votes)

@@ -1,13 +1,13 @@
 """The generator: every ballot of a file sent once, from connections that are kept busy."""
 
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import msgspec
+
+from tests.load.baseline.servers import find
 
 SCRIPT = Path(__file__).with_name("vote_once.lua")
 TIMEOUT_S = 30  # a slower answer would be missing from the percentiles: it fails the run
@@ -27,13 +27,25 @@ class Sent(msgspec.Struct, frozen=True):
     ended_s: float = 0.0
 
 
-def send(url: str, ballots: Path, connections: int) -> Sent:
-    """Send the ballots; times are those of `time.monotonic`. Exits when wrk is missing or fails."""
-    program = shutil.which("wrk")
-    if program is None:
-        sys.exit("wrk is not installed: apt-get install wrk (or your system's package)")
-    flags = ["-t1", f"-c{connections}", f"-d{DURATION_S_MAX}", f"--timeout={TIMEOUT_S}"]
-    command = [program, *flags, "-s", str(SCRIPT), url, "--", str(ballots), str(connections)]
+class SendFailed(Exception):
+    """wrk ended without its report."""
+
+
+class Generator:
+    """wrk with so many connections; the constructor raises `MissingServer` without wrk."""
+
+    def __init__(self, connections: int) -> None:
+        self.connections = connections
+        self._program = find("wrk", "wrk", [])
+
+    def send(self, url: str, ballots: Path) -> Sent:
+        """Send the ballots; times are those of `time.monotonic`. Raises `SendFailed`."""
+        flags = [f"-c{self.connections}", f"-d{DURATION_S_MAX}", f"--timeout={TIMEOUT_S}"]
+        script = ["-s", str(SCRIPT), url, "--", str(ballots), str(self.connections)]
+        return _run([self._program, "-t1", *flags, *script])
+
+
+def _run(command: list[str]) -> Sent:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
         assert wrk.stdout is not None
         said = ""
@@ -44,6 +56,6 @@ def send(url: str, ballots: Path, connections: int) -> Sent:
                 wrk.send_signal(signal.SIGINT)
             said = line if line.startswith("{") else said
     if wrk.returncode or not said or "answered" not in at_s:
-        sys.exit(f"wrk failed with exit code {wrk.returncode}")
+        raise SendFailed(f"wrk failed with exit code {wrk.returncode}")
     sent = msgspec.json.decode(said, type=Sent)
     return msgspec.structs.replace(sent, began_s=at_s["sending"], ended_s=at_s["answered"])

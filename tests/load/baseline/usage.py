@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import psutil
 from redis.asyncio import Redis
 
+from edge.errors import StartError
 from shards.process import LocalProcess
 
 BUFFERS = (
@@ -36,10 +37,14 @@ class RedisMemory(NamedTuple):
 
 
 def cpu_seconds(processes: Iterable[LocalProcess]) -> dict[str, float]:
-    """Return user and system time by process name, descendants included, ended ones too."""
+    """Return user and system time by process name, descendants included, ended ones too.
+
+    Raises `StartError` when one of the processes themselves has ended.
+    """
     used: dict[str, float] = {}
     for process in processes:
-        assert process.pid is not None, f"the {process.name} {process.how_it_ended}"
+        if process.pid is None:
+            raise StartError(f"{process.name}: {process.how_it_ended}\n{process.log_tail()}")
         used[process.name] = _tree(psutil.Process(process.pid))
     return used
 
