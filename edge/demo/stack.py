@@ -16,7 +16,7 @@ from shards.client import ShardClient
 from shards.election import load_election
 from shards.load import load_roll
 from shards.localcluster import LocalCluster, free_ports
-from shards.options import Durability, RedisOptions
+from shards.options import Durability, DurabilityMode, RedisOptions
 from shards.process import LocalProcess
 
 PRIMARIES = 3
@@ -34,16 +34,21 @@ class Ports(NamedTuple):
 
 
 class Stack:
-    """All processes of the demo, with their data below one directory."""
+    """All processes of the demo, with their data below one directory.
 
-    def __init__(self, data: Path, ports: Ports) -> None:
+    Each primary has a replica if `durability` asks for one.
+    """
+
+    def __init__(self, data: Path, ports: Ports, durability: DurabilityMode = "replicated") -> None:
         self._data = data
         self._ports = ports
+        self._durability = durability
+        replicas = REPLICAS_PER_PRIMARY if durability == "replicated" else 0
         self.cluster = LocalCluster(
             data / "redis",
             primaries=PRIMARIES,
-            replicas_per_primary=REPLICAS_PER_PRIMARY,
-            ports=_cluster_ports(data),
+            replicas_per_primary=replicas,
+            ports=_cluster_ports(data, PRIMARIES * (1 + replicas)),
         )
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
         self.edge = self._service("edge", "serve")
@@ -65,7 +70,7 @@ class Stack:
 
     async def load(self, electorate: Electorate) -> None:
         """Load the roll; what was loaded or voted on already stays as it is."""
-        options = RedisOptions(self.cluster.url, Durability("replicated"))
+        options = RedisOptions(self.cluster.url, Durability(self._durability))
         client = await ShardClient.connect(options)
         try:
             await load_roll(client, electorate.database, load_election(electorate.election_file))
@@ -112,7 +117,7 @@ class Stack:
         env = {
             "SCRUTIN_REDIS_URL": self.cluster.url,
             "SCRUTIN_CLICKHOUSE_URL": self.clickhouse.url,
-            "SCRUTIN_DURABILITY": "replicated",
+            "SCRUTIN_DURABILITY": self._durability,
             "SCRUTIN_MIN_REPLICAS": str(REPLICAS_PER_PRIMARY),
             "SCRUTIN_ELECTION": str(self._data / "election.toml"),
             "SCRUTIN_PORT": str(self._ports.http),
@@ -123,7 +128,7 @@ class Stack:
         return LocalProcess(name, argv, log=self._data / f"{name}.log", env=env)
 
 
-def _cluster_ports(data: Path) -> list[int]:
+def _cluster_ports(data: Path, nodes: int) -> list[int]:
     """Return the cluster's ports: those of an earlier run on this data, else free ones.
 
     Nodes know each other by port, so a cluster keeps them.
@@ -131,6 +136,6 @@ def _cluster_ports(data: Path) -> list[int]:
     kept = data / "redis-ports.json"
     if kept.exists():
         return msgspec.json.decode(kept.read_bytes(), type=list[int])
-    ports = free_ports(2 * PRIMARIES * (1 + REPLICAS_PER_PRIMARY))
+    ports = free_ports(2 * nodes)
     kept.write_bytes(msgspec.json.encode(ports))
     return ports
