@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from clickhouse_connect.driver import AsyncClient
 
+from clickhouse.migrations import migrate
 from clickhouse.sink import VoteSink
 from clickhouse.tally import read_tallies
 from shards.outbox import OutboxEvent
@@ -74,6 +75,8 @@ async def test_first_of_two_accepted_events_counts(
 
 
 async def test_everything_is_commented(client: AsyncClient) -> None:
+    await client.command("DROP DATABASE scrutin SYNC")  # and what other tests made in it
+    await migrate(client)
     uncommented = await rows(
         client,
         "SELECT name, '' FROM system.tables WHERE database = 'scrutin' AND comment = ''"
