@@ -33,13 +33,12 @@ class Admission:
 
         Whoever has guessed too often is refused before the next guess is decided.
         """
-        return self.refuse_guess(scope) or self._refuse(self._client(scope), self._votes)
+        client = self._client(scope)
+        return self._refuse_guess(client) or self._refuse(client, self._votes)
 
     def refuse_guess(self, scope: Scope) -> ProblemKind | None:
         """Return why nobody at this address may identify himself for now, or None."""
-        client = self._client(scope)
-        may = client is None or self._failures.has_token(client)
-        return None if may else TOO_MANY_FAILURES
+        return self._refuse_guess(self._client(scope))
 
     def identification_failed(self, scope: Scope) -> None:
         """Count a vote that was not on the roll, whichever of its fields was wrong."""
@@ -55,6 +54,10 @@ class Admission:
         """Return the key to count a client by, None for one without limits."""
         client = self._addresses.of(scope["client"][0], scope["headers"])
         return None if self._exempt_loopback and is_loopback(client) else client
+
+    def _refuse_guess(self, client: str | None) -> ProblemKind | None:
+        may = client is None or self._failures.has_token(client)
+        return None if may else TOO_MANY_FAILURES
 
     def _refuse(self, client: str | None, instance: TokenBucket) -> ProblemKind | None:
         # the client's own bucket first: whoever is over it must not use up the instance's

@@ -5,13 +5,13 @@ import json
 import re
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from edge.bench.tools import said_by
 from edge.errors import StartError
 
 SCRIPT = Path(__file__).with_name("vote.lua")
@@ -44,7 +44,7 @@ def wrk(url: str, ballots: Path | None, *, connections: int, seconds: int) -> Lo
     command = [_program("wrk", "apt-get install wrk"), "-t1", f"-c{connections}", f"-d{seconds}"]
     command += ["--latency"]
     command += [url] if ballots is None else ["-s", str(SCRIPT), url, "--", str(ballots)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    said = said_by(command)
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     return Load(
         float(_find(r"Requests/sec:\s+([\d.]+)", said)),
@@ -94,7 +94,7 @@ def _oha(
         command = [program, "--no-tui", "--output-format", "json", "--latency-correction", "-w"]
         command += ["-q", str(rate_per_s), "-c", str(connections), "-z", f"{seconds}s"]
         command += ["--db-url", str(database), *requests]
-        said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+        said = json.loads(said_by(command))
         with contextlib.closing(sqlite3.connect(database)) as kept:
             samples = kept.execute(SAMPLES).fetchall()
     answers: dict[str, int] = said["statusCodeDistribution"]

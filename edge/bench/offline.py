@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.bench.outcome import Figure, Outcome
 from edge.bench.plain import plain_database, plain_hash
 from edge.bench.size import Size
+from edge.bench.tools import said_by
 from edge.demo.electorate import SAMPLE_LAW
 from edge.errors import StartError
 from hashgen import BallotHasher
@@ -111,9 +112,7 @@ def _openssl_blocks_per_s() -> float:
     """Return one-block SHA-256 messages a second on one core; raises `StartError`."""
     command = ["openssl", "speed", "-mr", "-seconds", "1", "-bytes", str(ONE_BLOCK_BYTES)]
     try:
-        said = subprocess.run(  # noqa: S603
-            [*command, "-evp", "sha256"], capture_output=True, text=True, check=True
-        ).stdout
+        said = said_by([*command, "-evp", "sha256"])
     except FileNotFoundError as error:
         raise StartError("openssl is not installed: apt-get install openssl") from error
     found = re.search(r"^\+F:\d+:SHA2?-?256:([\d.]+)$", said, re.MULTILINE | re.IGNORECASE)
@@ -125,9 +124,13 @@ def _openssl_blocks_per_s() -> float:
 def _run(command: list[str]) -> tuple[float, int]:
     """Run a command; return its time in seconds and its peak memory in bytes."""
     began_s = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise StartError(f"{' '.join(command)} ended with {child.returncode}")
-    return time.perf_counter() - began_s, usage.ru_maxrss * 1024
+    with tempfile.TemporaryFile("w+") as complaints:
+        # No shell, and every argument is ours; wait4, as nothing else tells one child's memory.
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=complaints)  # noqa: S603
+        _, status, usage = os.wait4(child.pid, 0)
+        took_s = time.perf_counter() - began_s
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            complaints.seek(0)
+            raise StartError(f"hashgen ended with {child.returncode}: {complaints.read()[-500:]}")
+    return took_s, usage.ru_maxrss * 1024

@@ -21,6 +21,7 @@ from shards.options import Durability, DurabilityMode, RedisOptions
 from shards.process import LocalProcess
 
 READY_TIMEOUT_S = 30.0
+POLL_S = 0.05
 PATIENCE_S = 60.0  # of a loader on a machine that is kept busy
 VOTE_PATH = "/api/v1/vote"
 
@@ -124,4 +125,4 @@ async def _ready(url: str, edge: LocalProcess) -> None:
                         return
             except aiohttp.ClientError:
                 pass  # not listening yet
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(POLL_S)

@@ -16,7 +16,7 @@ from shards.options import RedisOptions
 from tests.browser.visit import HEIGHT_PX, WIDE_PX, Visit
 from tests.integration.edge.conftest import CLOSED, COMING, OPEN, write_election
 from tests.support.edges import EdgeProcess
-from tests.support.rolls import Elector, Roll, empty, load, make_roll
+from tests.support.rolls import Elector, Roll, electors_by_law, empty, load, make_roll
 
 OPS_TOKEN = "a-token-for-the-tests-alone"
 ELECTORS = 300
@@ -94,10 +94,7 @@ async def lonely_site(
 @pytest.fixture(scope="package")
 def electors(roll: Roll) -> dict[str, Iterator[Elector]]:
     """Electors by law, none given twice."""
-    return {
-        law_id: iter([elector for elector in roll.electors if elector.law_id == law_id])
-        for law_id in (OPEN, CLOSED, COMING)
-    }
+    return electors_by_law(roll, (OPEN, CLOSED, COMING))
 
 
 @pytest.fixture

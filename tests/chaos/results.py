@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from edge.bench.outcome import machine
 from tests.chaos.run import Report
-from tests.support.machine import machine
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Small rolls of synthetic electors, through the real pipeline."""
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +54,14 @@ def make_roll(
     options = options or Options(format="binary")
     generate(csv_file, database_directory, hasher or BallotHasher(), options)
     return Roll(HashDatabase.open(database_directory), read_electors(csv_file))
+
+
+def electors_by_law(roll: Roll, laws: Iterable[str]) -> dict[str, Iterator[Elector]]:
+    """Return the electors of each law, to be taken one by one."""
+    return {
+        law_id: iter([elector for elector in roll.electors if elector.law_id == law_id])
+        for law_id in laws
+    }
 
 
 def open_election(*laws: str, hours: float = 1) -> Election:

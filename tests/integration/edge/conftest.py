@@ -16,7 +16,7 @@ from shards.election import load_election
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from tests.support.edges import EdgeProcess
-from tests.support.rolls import Elector, Roll, empty, load, make_roll
+from tests.support.rolls import Elector, Roll, electors_by_law, empty, load, make_roll
 
 OPEN, CLOSED, COMING = "L2025-001", "L2025-000", "L2026-001"
 ELECTORS = 600
@@ -90,10 +90,7 @@ async def loaded(cluster: LocalCluster, roll: Roll, elections: Elections) -> Loc
 @pytest.fixture(scope="package")
 def electors(roll: Roll) -> dict[str, Iterator[Elector]]:
     """Electors by law, none given twice."""
-    return {
-        law_id: iter([elector for elector in roll.electors if elector.law_id == law_id])
-        for law_id in (OPEN, CLOSED, COMING)
-    }
+    return electors_by_law(roll, (OPEN, CLOSED, COMING))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import msgspec
 import uvloop
 from rich.console import Console
 
+from edge.bench.outcome import machine
 from edge.demo.electorate import prepare
 from edge.errors import StartError
 from shards.localcluster import server_binary
@@ -31,7 +32,6 @@ from tests.load.baseline.report import Report, compare, print_report
 from tests.load.baseline.servers import MissingServer
 from tests.load.baseline.stack import BaselineStack
 from tests.load.baseline.worker import BATCHES, VOTES_AT_ONCE
-from tests.support.machine import machine
 
 MODES: tuple[DurabilityMode, ...] = ("fsync", "replicated")
 PACKAGES = ("fastapi", "uvicorn", "aio-pika", "redis", "psycopg", "granian", "chdb")

@@ -1,0 +1,17 @@
+"""Programs that a benchmark runs."""
+
+import subprocess
+
+from edge.errors import StartError
+
+
+def said_by(command: list[str]) -> str:
+    """Run a program of ours or on PATH and return what it printed.
+
+    Raises `StartError` with the end of its complaint when it fails, FileNotFoundError.
+    """
+    # No shell, and every argument is ours: nothing of a request or a file becomes a command.
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if ran.returncode:
+        raise StartError(f"{command[0]} ended with {ran.returncode}: {ran.stderr[-500:]}")
+    return ran.stdout
