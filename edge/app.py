@@ -24,6 +24,7 @@ from edge.metrics import VOTE_ROUTE, EdgeMetrics
 from edge.openapi import openapi_document
 from edge.ops import Ops
 from edge.pages import Pages
+from edge.patience import Patience
 from edge.problems import INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
 from edge.rendering import Renderer
 from edge.results_page import ResultsPage
@@ -64,11 +65,10 @@ class EdgeApp:
         desk = self.desk = VotingDesk(
             settings.hasher(), lambda: backend.roll, metrics, settings.in_flight_max
         )
-        self._vote = VoteEndpoint(
-            desk, lambda: backend.election, self.admission, settings.body_timeout_s
-        )
+        patience = Patience(settings.body_timeout_s)
+        self._vote = VoteEndpoint(desk, lambda: backend.election, self.admission, patience)
         renderer = Renderer(backend.election)
-        self._pages = Pages(desk, backend, self.admission, renderer, settings.body_timeout_s)
+        self._pages = Pages(desk, backend, self.admission, renderer, patience)
         self._read = ReadApi(backend, metrics, drain_state)
         self._document = openapi_document()
         body = msgspec.json.encode(self._document)

@@ -23,15 +23,19 @@ class ClientAddresses:
     def __init__(self, trusted_proxies: Sequence[Network]) -> None:
         self._trusted_proxies = tuple(trusted_proxies)
         self._parsed = lru_cache(ADDRESSES_REMEMBERED)(_parse)
+        self._known = lru_cache(ADDRESSES_REMEMBERED)(self._look_up)
 
     def of(self, peer: str, headers: Headers) -> str:
         """Return the key to count a client by: its IPv4 address, or its IPv6 /64."""
+        key, proxy = self._known(peer)
+        return key if proxy is None else _client_key(self._behind_proxies(proxy, headers))
+
+    def _look_up(self, peer: str) -> tuple[str, Address | None]:
+        """Return a peer's key, and its address when it is a trusted proxy."""
         address = self._parsed(peer)
         if address is None:
-            return peer
-        if self._trusted_proxies and self._is_proxy(address):
-            address = self._behind_proxies(address, headers)
-        return _client_key(address)
+            return peer, None
+        return _client_key(address), address if self._is_proxy(address) else None
 
     def _behind_proxies(self, proxy: Address, headers: Headers) -> Address:
         client = proxy

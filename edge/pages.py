@@ -25,6 +25,7 @@ from edge.errors import BadRequest
 from edge.examples import examples
 from edge.law_views import LawView, law_view
 from edge.openapi import Document
+from edge.patience import Patience
 from edge.problems import (
     BAD_FORM,
     CROSS_SITE,
@@ -57,12 +58,12 @@ class Pages:
         backend: Backend,
         admission: Admission,
         renderer: Renderer,
-        body_timeout_s: float,
+        patience: Patience,
     ) -> None:
         self._desk = desk
         self._backend = backend
         self._admission = admission
-        self._body_timeout_s = body_timeout_s
+        self._patience = patience
         self._renderer = renderer
         self._words = {language: load_words(language).gettext for language in LANGUAGES}
 
@@ -287,7 +288,7 @@ class Pages:
         _check_origin(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
             raise BadRequest(Problem(BAD_FORM))
-        return parse(await read_body(request.scope, request.receive, self._body_timeout_s))
+        return parse(await read_body(request.scope, request.receive, self._patience))
 
     async def _refuse(self, request: Request, problem: Problem, language: Language) -> Response:
         await discard_body(request.receive)

@@ -11,6 +11,7 @@ import msgspec
 from edge.admission import Admission
 from edge.errors import BadRequest
 from edge.languages import preferred_language
+from edge.patience import Patience
 from edge.problems import (
     INVALID_FIELD,
     MALFORMED,
@@ -102,12 +103,12 @@ class VoteEndpoint:
         desk: VotingDesk,
         election: Callable[[], Election],
         admission: Admission,
-        body_timeout_s: float,
+        patience: Patience,
     ) -> None:
         self._desk = desk
         self._election = election
         self._admission = admission
-        self._body_timeout_s = body_timeout_s
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises `Disconnected`."""
@@ -125,7 +126,7 @@ class VoteEndpoint:
     async def _vote(self, scope: Scope, receive: Receive) -> Reply:
         try:
             _check_media_type(scope)
-            ballot = _decode(await read_body(scope, receive, self._body_timeout_s))
+            ballot = _decode(await read_body(scope, receive, self._patience))
             request_id = _request_id(scope, ballot)
         except BadRequest as error:
             return self._problem(scope, error.problem)

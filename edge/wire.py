@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge.errors import BadRequest
+from edge.patience import Patience
 from edge.problems import TIMED_OUT, TOO_LARGE, Language, Problem, details
 
 Scope = MutableMapping[str, Any]
@@ -74,18 +75,17 @@ def problem_reply(problem: Problem, language: Language, extra: Headers | None = 
     return Reply(problem.kind.status, headers, body)
 
 
-async def read_body(scope: Scope, receive: Receive, timeout_s: float) -> bytes:
+async def read_body(scope: Scope, receive: Receive, patience: Patience) -> bytes:
     """Return the body, at most 4 KiB.
 
-    Raises `BadRequest` when it is larger or takes longer than `timeout_s`, `Disconnected`.
+    Raises `BadRequest` when it is larger or takes too long, `Disconnected`.
     """
     announced = header(scope, b"content-length")
     expected = int(announced) if announced is not None and announced.isdigit() else None
     if expected is not None and expected > BODY_BYTES_MAX:
         raise BadRequest(Problem(TOO_LARGE))
     try:
-        async with asyncio.timeout(timeout_s):
-            return await _collect(receive, expected)
+        return await patience.wait(_collect(receive, expected))
     except TimeoutError:
         raise BadRequest(Problem(TIMED_OUT)) from None
 
