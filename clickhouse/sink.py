@@ -7,6 +7,7 @@ tables collapse equal events whether or not a block comes twice, and however it 
 import asyncio
 import uuid
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 from clickhouse_connect.driver import AsyncClient
@@ -18,6 +19,8 @@ from shards.outbox import OutboxBatch, OutboxEvent
 
 # More than any batch has, so that the server makes one block of it, written whole or not at all.
 BLOCK_ROWS_MAX = 10_000_000
+
+Columns = dict[str, Sequence[Any]]
 
 _COLUMNS = {
     "shard": "UInt8",
@@ -52,14 +55,13 @@ class VoteSink:
         await self._insert("vote_audit", audit, token)
         accepted = [event for event in batch.events if event.status == "accepted"]
         if accepted:
-            columns = await asyncio.to_thread(_columns, accepted)
-            ballots = {name: columns[name] for name in _BALLOT_COLUMNS}
+            ballots = await asyncio.to_thread(_ballots, audit)
             await self._insert("ballots", ballots, token)
         if lacking := await table_lacking(self._client, batch, accepted):
             self._unproven = batch.token
             raise ClickHouseUnavailable(f"an insert was answered, but {lacking} lacks rows of it")
 
-    async def _insert(self, table: str, columns: dict[str, Sequence[Any]], token: str) -> None:
+    async def _insert(self, table: str, columns: Columns, token: str) -> None:
         with classified():
             await self._client.insert(
                 f"scrutin.{table}",
@@ -78,8 +80,16 @@ class VoteSink:
             )
 
 
-def _columns(events: Sequence[OutboxEvent]) -> dict[str, Sequence[Any]]:
+def _columns(events: Sequence[OutboxEvent]) -> Columns:
     """Turn events, at least one, into columns by name."""
-    columns = dict(zip(events[0]._fields, zip(*events, strict=True), strict=True))
-    columns["vote_hash"] = tuple(vote_hash.hex() for vote_hash in columns["vote_hash"])
+    columns: Columns = dict(zip(events[0]._fields, zip(*events, strict=True), strict=True))
+    columns["vote_hash"] = [vote_hash.hex() for vote_hash in columns["vote_hash"]]
+    # as numbers, which the client writes in a third of the time that bytes take
+    columns["request_id"] = list(map(int.from_bytes, columns["request_id"]))
     return {name: columns[name] for name in _COLUMNS}
+
+
+def _ballots(audit: Columns) -> Columns:
+    """Pick what `ballots` gets from the columns of `vote_audit`."""
+    accepted = [status == "accepted" for status in audit["status"]]
+    return {name: list(compress(audit[name], accepted)) for name in _BALLOT_COLUMNS}

@@ -14,7 +14,7 @@ from shards.client import ShardClient
 from shards.command import pack
 from shards.connection import Reply
 from shards.functions import fcall
-from shards.outbox import EventId, OutboxEvent, decode_event, decode_event_id
+from shards.outbox import EventId, OutboxEvent, decode_event_id, decode_events
 from shards.records import ONCE_BYTES
 
 BUCKETS_A_CALL = 64  # the server is busy for about a millisecond
@@ -83,7 +83,7 @@ async def read_waiting(client: ShardClient, shard: int, last: EventId) -> list[O
             "XRANGE", keys.outbox_key(shard), start, f"{last[0]}-{last[1]}", "COUNT", EVENTS_A_CALL
         )
         entries = await client.call(shard, command)
-        events += [decode_event(shard, entry) for entry in entries]
+        events += decode_events(shard, entries)
         if len(entries) < EVENTS_A_CALL:
             return events
         start = f"({entries[-1][0].decode()}"

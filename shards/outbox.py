@@ -94,7 +94,7 @@ class Outbox:
             if not entries:  # trimmed by another drainer meanwhile
                 continue
             name.update(b"%02x %b %b\n" % (shard, entries[0][0], entries[-1][0]))
-            events += [decode_event(shard, entry) for entry in entries]
+            events += decode_events(shard, entries)
             trims[shard] = decode_event_id(entries[-1][0])
         leases = {shard: readable[shard].lease for shard in trims}
         return OutboxBatch(events, trims, name.hexdigest(), _complete_until(fences, trims), leases)
@@ -191,19 +191,23 @@ def decode_event_id(text: bytes) -> EventId:
     return int(ms), int(seq)
 
 
-def decode_event(shard: int, entry: Reply) -> OutboxEvent:
-    """Make an event of a stream entry."""
-    ms, seq = decode_event_id(entry[0])
-    # Field order is fixed by lua/cast.lua: h, l, v, s, r, n.
-    _, vote_hash, _, law_id, _, vote, _, status, _, request_id, _, attempt = entry[1]
-    return OutboxEvent(
-        shard,
-        ms,
-        seq,
-        vote_hash,
-        law_id.decode(),
-        vote.decode(),
-        status.decode(),
-        request_id,
-        int(attempt),
-    )
+def decode_events(shard: int, entries: list[Reply]) -> list[OutboxEvent]:
+    """Make events of a shard's stream entries."""
+    events = []
+    for event_id, fields in entries:
+        ms, _, seq = event_id.partition(b"-")
+        # names and values in turn, their order fixed by lua/cast.lua: h, l, v, s, r, n
+        vote_hash, law_id, vote, status, request_id, attempt = fields[1::2]
+        event = OutboxEvent(
+            shard,
+            int(ms),
+            int(seq),
+            vote_hash,
+            law_id.decode(),
+            vote.decode(),
+            status.decode(),
+            request_id,
+            int(attempt),
+        )
+        events.append(event)
+    return events
