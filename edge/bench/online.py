@@ -2,10 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from edge.bench.generators import Load, oha, wrk
-from edge.bench.outcome import Figure, Outcome, Plot, Series
+from edge.bench.outcome import Figure, Outcome, Plot, Series, Share
+from edge.bench.profiling import profile
 from edge.bench.serving import VOTE_PATH, Target, hollow, serving
 from edge.bench.size import Size
 from edge.errors import StartError
@@ -16,53 +20,99 @@ CONNECTIONS = 256
 RATE_PER_S = 1000
 OPEN_ELECTORS_MIN = 200_000
 OPEN_LOOP_TIMES = 2  # a rate is kept up longer than a full load
+ROUNDS = 5
+PROFILE_SHOWN = 25
 MODES: Sequence[DurabilityMode] = ("memory", "fsync", "replicated")
+RATIO_GOALS: Mapping[DurabilityMode, float | None] = {
+    "memory": 0.7, "fsync": None, "replicated": 0.5
+}  # fmt: skip
 GOALS_S = {"p50": 0.003, "p95": 0.010, "p99": 0.025, "p99.9": 0.100}
 CURVE = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
 
 
 async def throughput(size: Size) -> Outcome:
     """Votes accepted in every durability, against the same edge with Redis taken out."""
-    electors = ELECTORS_A_SECOND * size.seconds
-    async with hollow(electors) as target:
-        bare = await closed_loop(target, size)
-    loads = {}
-    for mode in MODES:
-        async with serving(mode, electors) as target:
-            loads[mode] = await closed_loop(target, size)
-    figures = [Figure("without Redis", bare.requests_per_s, "votes/s")]
-    for mode, load in loads.items():
+    contests = {mode: await _contest(mode, size) for mode in MODES}
+    figures = []
+    for mode, contest in contests.items():
         goal = 15_000 if mode == "memory" else None
+        rate = median(load.requests_per_s for load in contest.ours)
+        p99_ms = median(load.latency_s["p99"] for load in contest.ours) * 1000
         figures += [
-            Figure(mode, load.requests_per_s, "votes/s", goal=goal),
-            Figure(f"{mode}, p99", load.latency_s["p99"] * 1000, "ms", "lower"),
+            Figure(mode, rate, "votes/s", goal=goal),
+            Figure(f"{mode}, p99", p99_ms, "ms", "lower"),
+            Figure(f"{mode}, against without Redis", contest.ratio, "x", goal=RATIO_GOALS[mode]),
         ]
-    memory, replicated = loads["memory"].requests_per_s, loads["replicated"].requests_per_s
-    figures += [
-        Figure("memory, against without Redis", memory / bare.requests_per_s, "x", goal=0.7),
-        Figure(
-            "replicated, against without Redis", replicated / bare.requests_per_s, "x", goal=0.5
-        ),
-        Figure("replicated, against memory", replicated / memory, "x", goal=0.6),
-    ]
+    bare = [load.requests_per_s for contest in contests.values() for load in contest.bare]
+    figures.append(Figure("without Redis", median(bare), "votes/s"))
+    replicated = contests["replicated"].ratio / contests["memory"].ratio
+    figures.append(Figure("replicated, against memory", replicated, "x", goal=0.6))
     return Outcome(
         "throughput",
-        "Votes that one edge accepts, generator and Redis on the same cores.",
-        f"{CONNECTIONS} connections, {size.seconds} s each, 3 primaries, replicas if replicated",
+        "Votes that one edge accepts, generator and Redis on the same cores. In turns with an "
+        "edge without Redis: medians of the rates, and of the ratios of neighbouring turns.",
+        f"{CONNECTIONS} connections, {ROUNDS} turns of {_turn_s(size)} s each, 3 primaries, "
+        "replicas if replicated",
         figures,
+        [_turns(contests)],
+        contests["memory"].profile[:PROFILE_SHOWN],
         loop="closed",
     )
 
 
-async def closed_loop(target: Target, size: Size) -> Load:
+class Contest(NamedTuple):
+    """What an edge and one without Redis took, turn by turn, and a profile of the edge."""
+
+    ours: list[Load]
+    bare: list[Load]
+    profile: list[Share]
+
+    @property
+    def ratio(self) -> float:
+        """How many votes the edge takes for each that the other takes."""
+        turns = zip(self.ours, self.bare, strict=True)
+        return median(ours.requests_per_s / bare.requests_per_s for ours, bare in turns)
+
+
+async def _contest(mode: DurabilityMode, size: Size) -> Contest:
+    """Keep an edge and one without Redis busy in turns: a machine's mood changes by the minute."""
+    electors = ELECTORS_A_SECOND * _turn_s(size) * (ROUNDS + 1)
+    contest = Contest([], [], [])
+    async with serving(mode, electors) as target, hollow(electors // (ROUNDS + 1)) as other:
+        *turns, last = target.split(ROUNDS + 1)
+        for ballots in turns:
+            contest.bare.append(await closed_loop(other, other.ballots, size))
+            contest.ours.append(await closed_loop(target, ballots, size))
+        watched, _ = await asyncio.gather(
+            profile(target.pids[0], _turn_s(size)), closed_loop(target, last, size)
+        )
+        contest.profile.extend(watched)
+    return contest
+
+
+async def closed_loop(target: Target, ballots: Path, size: Size) -> Load:
     """Keep one edge busy with ballots; raises `StartError` when one is not accepted."""
     url = target.urls[0] + VOTE_PATH
     load = await asyncio.to_thread(
-        wrk, url, target.ballots, connections=CONNECTIONS, seconds=size.seconds
+        wrk, url, ballots, connections=CONNECTIONS, seconds=_turn_s(size)
     )
     if load.failed:
         raise StartError(f"{load.failed} ballots were not accepted")
     return load
+
+
+def _turn_s(size: Size) -> int:
+    return max(1, size.seconds // ROUNDS)
+
+
+def _turns(contests: dict[DurabilityMode, Contest]) -> Plot:
+    rates: dict[str, list[Load]] = {mode: contest.ours for mode, contest in contests.items()}
+    rates |= {f"without Redis, beside {mode}": contest.bare for mode, contest in contests.items()}
+    lines = [
+        Series(name, [(float(turn), load.requests_per_s) for turn, load in enumerate(loads, 1)])
+        for name, loads in rates.items()
+    ]
+    return Plot("Votes in each turn", "turn", "votes/s", lines)
 
 
 async def latency(size: Size) -> Outcome:

@@ -46,14 +46,25 @@ class Plot(msgspec.Struct, frozen=True):
     logarithmic: bool = False
 
 
+class Share(msgspec.Struct, frozen=True):
+    """A part of a profile's samples that fell on a place in the code."""
+
+    place: str
+    share: float
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """All of one benchmark. `loop` says whether arrivals waited for answers."""
+    """All of one benchmark.
+
+    `loop` says whether arrivals waited for answers, `profile` where the time went.
+    """
 
     benchmark: str
     about: str
     size: str
     figures: list[Figure]
     plots: list[Plot] = []
+    profile: list[Share] = []
     notes: list[str] = []
     loop: Literal["", "open", "closed"] = ""
     date: str = ""

@@ -1,13 +1,12 @@
 """Benchmark of growth: what more electors, more primaries and more edges cost and bring."""
 
 import asyncio
-from pathlib import Path
 
 from edge.bench.generators import wrk
 from edge.bench.online import CONNECTIONS, ELECTORS_A_SECOND
 from edge.bench.outcome import Figure, Outcome, Plot, Series
 from edge.bench.roll import Measured, measure
-from edge.bench.serving import VOTE_PATH, Target, serving
+from edge.bench.serving import VOTE_PATH, serving
 from edge.bench.size import Size
 from edge.errors import StartError
 
@@ -68,22 +67,13 @@ async def _votes_per_s(size: Size, *, primaries: int, edges: int) -> float:
                 asyncio.to_thread(
                     wrk, url + VOTE_PATH, ballots, connections=CONNECTIONS, seconds=size.seconds
                 )
-                for url, ballots in zip(target.urls, _shared(target), strict=True)
+                for url, ballots in zip(target.urls, target.split(edges), strict=True)
             )
         )
     failed = sum(load.failed for load in loads)
     if failed:
         raise StartError(f"{failed} ballots were not accepted")
     return sum(load.requests_per_s for load in loads)
-
-
-def _shared(target: Target) -> list[Path]:
-    """Split the ballots into a file an edge, so that each ballot is sent once."""
-    parts = [target.ballots.with_suffix(f".{number}") for number in range(len(target.urls))]
-    ballots = target.ballots.read_bytes().splitlines(keepends=True)
-    for number, part in enumerate(parts):
-        part.write_bytes(b"".join(ballots[number :: len(parts)]))
-    return parts
 
 
 def _series(votes_per_s: dict[int, float]) -> Series:

@@ -27,10 +27,19 @@ VOTE_PATH = "/api/v1/vote"
 
 
 class Target(NamedTuple):
-    """Where to send, and a file with a ballot a line, each of another elector."""
+    """Where to send, the edges' processes, and a file with a ballot a line, each another's."""
 
     urls: Sequence[str]
+    pids: Sequence[int]
     ballots: Path
+
+    def split(self, parts: int) -> list[Path]:
+        """Share the ballots out among files, so that each is sent once."""
+        files = [self.ballots.with_suffix(f".{number}") for number in range(parts)]
+        ballots = self.ballots.read_bytes().splitlines(keepends=True)
+        for number, file in enumerate(files):
+            file.write_bytes(b"".join(ballots[number::parts]))
+        return files
 
 
 def patient(cluster: LocalCluster, mode: DurabilityMode = "memory") -> RedisOptions:
@@ -64,7 +73,7 @@ async def serving(
             argv = [sys.executable, "-P", "-m", "edge", "serve"]
             started = [_edge(n, argv, settings, electorate, data) for n in range(edges)]
             async with _running(started) as urls:
-                yield Target(urls, write_ballots(electorate, data))
+                yield Target(urls, _pids(started), write_ballots(electorate, data))
 
 
 @asynccontextmanager
@@ -74,8 +83,9 @@ async def hollow(electors: int) -> AsyncIterator[Target]:
         data = Path(text)
         electorate = prepare(data, electors, None, lambda *_: None)
         argv = [sys.executable, "-P", "-m", "edge.bench.hollow"]
-        async with _running([_edge(0, argv, {}, electorate, data)]) as urls:
-            yield Target(urls, write_ballots(electorate, data))
+        started = [_edge(0, argv, {}, electorate, data)]
+        async with _running(started) as urls:
+            yield Target(urls, _pids(started), write_ballots(electorate, data))
 
 
 def write_ballots(electorate: Electorate, directory: Path) -> Path:
@@ -97,6 +107,10 @@ def _edge(
         "SCRUTIN_EXEMPT_LOOPBACK": "true",
     }
     return LocalProcess(f"edge-{number}", argv, log=data / f"edge-{number}.log", env=env)
+
+
+def _pids(edges: Sequence[LocalProcess]) -> list[int]:
+    return [edge.pid for edge in edges if edge.pid is not None]
 
 
 @asynccontextmanager

@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.bench.outcome import Figure, Outcome, Plot, Results, Series, keep, read_results
+from edge.bench.outcome import Figure, Outcome, Plot, Results, Series, Share, keep, read_results
 from edge.bench.plain import plain_hash
+from edge.bench.profiling import shares
 from edge.bench.report import change, number, render
 from edge.errors import StartError
 from hashgen import ballot_hash
@@ -90,3 +91,16 @@ def test_numbers() -> None:
 def test_plain_python_hashes_alike() -> None:
     for fields in (("012-345 678", " abcd-2345", "L1"), ("012345678", "ABCD2345", "L1")):
         assert plain_hash(*fields) == ballot_hash(*fields)
+
+
+def test_a_profile_is_summed_up_by_place() -> None:
+    stacks = """main (edge/__main__.py:5);cast (shards/roll.py:77) 2
+main (edge/__main__.py:5);call (shards/roll.py:99);uuid4 (uuid.py:721) 1
+main (edge/__main__.py:5);send (shards/connection.py:58);cast (shards/roll.py:80) 1
+0x7f00 (libc.so.6) 4
+"""
+    assert shares(stacks) == [
+        Share("libc.so.6 (0x7f00)", 0.5),
+        Share("shards/roll.py", 0.375),
+        Share("uuid.py (uuid4)", 0.125),
+    ]
