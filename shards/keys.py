@@ -4,6 +4,8 @@ A roll has 256 shards; the shard is the first byte of the ballot hash. All keys 
 its tag `{xx}`, so they share a cluster slot and one script can change them together.
 """
 
+from functools import cache
+
 from redis.crc import key_slot
 
 SHARDS = 256
@@ -49,6 +51,7 @@ def repeats_key(shard: int, field: bytes) -> bytes:
     return b"{%02x}:r:%b" % (shard, field)
 
 
+@cache
 def outbox_key(shard: int) -> bytes:
     """Return the key of a shard's outbox stream."""
     return b"{%02x}:out" % shard
@@ -64,6 +67,7 @@ def token_key(shard: int) -> bytes:
     return b"{%02x}:token" % shard
 
 
+@cache
 def meta_key(shard: int) -> bytes:
     """Return the key of a shard's roll id, scheme, counts and law windows."""
     return b"{%02x}:meta" % shard

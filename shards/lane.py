@@ -7,9 +7,10 @@ system answers at once.
 
 import asyncio
 from collections import deque
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import hiredis
+import msgspec
 
 from shards.command import pack
 from shards.connection import ConnectionLost, PipelinedConnection, Reply
@@ -38,7 +39,7 @@ class NotSent(ConnectionError):
     """The call never left: the server could not be reached."""
 
 
-class _Call(NamedTuple):
+class _Call(msgspec.Struct, frozen=True, gc=False):
     command: bytes
     replies: int  # 2 when the command is prefixed with ASKING
     future: asyncio.Future[Reply]

@@ -41,7 +41,7 @@ class CastCode(IntEnum):
     CONFLICT = -3
 
 
-_DECISIONS = {
+_DECISIONS: dict[int, Cast] = {
     CastCode.ACCEPTED: Cast("accepted"),
     CastCode.INVALID: Cast("invalid"),
     CastCode.CLOSED: Cast("closed"),
@@ -96,7 +96,7 @@ class RollStore:
             request_id,
         )
         code: int = await self._client.call(shard, command)
-        return Cast("duplicate", code) if code > 0 else _DECISIONS[CastCode(code)]
+        return Cast("duplicate", code) if code > 0 else _DECISIONS[code]
 
 
 async def read_roll_info(client: ShardClient) -> RollInfo:

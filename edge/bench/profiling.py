@@ -13,6 +13,7 @@ from edge.bench.tools import said_by
 from edge.errors import StartError
 
 SAMPLES_PER_S = 200  # each stops the process for a moment
+OUTSIDE = "threads without Python, Granian's own"
 OURS = ("edge", "shards", "clickhouse", "hashgen")
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^:)]+)(?::\d+)?\)")
 
@@ -44,7 +45,7 @@ def shares(stacks: str) -> list[Share]:
     counts: Counter[str] = Counter()
     for line in stacks.splitlines():
         frames, _, count = line.rpartition(" ")
-        counts[_place(frames.rpartition(";")[2])] += int(count)
+        counts[_place(frames.rpartition(";")[2]) if frames else OUTSIDE] += int(count)
     total = counts.total()
     return [Share(place, count / total) for place, count in counts.most_common()]
 

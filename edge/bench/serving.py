@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import aiohttp
 import msgspec
@@ -89,11 +90,13 @@ async def hollow(electors: int) -> AsyncIterator[Target]:
 
 
 def write_ballots(electorate: Electorate, directory: Path) -> Path:
-    """Write a ballot of every elector, a line each."""
+    """Write a ballot of every elector, a line each, with a request id as the voters' pages send."""
     ballots = directory / "ballots.jsonl"
     with ballots.open("wb") as file:
         for card in read_cards(electorate.csv_file):
-            file.write(msgspec.json.encode(card._asdict() | {"vote": "oui"}) + b"\n")
+            file.write(
+                msgspec.json.encode(card._asdict() | {"vote": "oui", "request_id": uuid4()}) + b"\n"
+            )
     return ballots
 
 
