@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from edge.bench import counting, offline, online, pages, report, roll, scale
+from edge.bench import counting, offline, online, pages, report, roll, scale, structures
 from edge.bench.outcome import Outcome, Results, keep, machine, read_results
 from edge.bench.size import FULL, QUICK, Size
 from edge.commands.running import run as run_command
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Size], Awaitable[Outcome]]] = {
     "drain": counting.drain,
     "tally": counting.tally,
     "scale": scale.scale,
+    "structures": structures.structures,
 }
 RESULTS = Path("bench-results")
 
@@ -106,6 +107,8 @@ def run(
 
 def _table(outcome: Outcome, before: Results | None) -> Table:
     title = f"{outcome.benchmark}: {outcome.size}" + (f", {outcome.loop} loop" * bool(outcome.loop))
+    if outcome.by_row:
+        return _table_by_row(outcome, title)
     table = Table("figure", "value", "unit", "goal", "change", title=title, title_justify="left")
     for figure in outcome.figures:
         goal = ""
@@ -114,4 +117,16 @@ def _table(outcome: Outcome, before: Results | None) -> Table:
             goal = f"{bound} {report.number(figure.goal)}: {'met' if figure.met else 'missed'}"
         change = report.change(outcome, figure, before)
         table.add_row(figure.name, report.number(figure.value), figure.unit, goal, change)
+    return table
+
+
+def _table_by_row(outcome: Outcome, title: str) -> Table:
+    """Show rows as columns: a terminal is narrow, and figures are many."""
+    rows = outcome.rows
+    table = Table(title=title, title_justify="left")
+    for heading in ("", *rows, "unit"):
+        table.add_column(heading, overflow="fold")
+    for column, like in next(iter(rows.values())).items():
+        values = (report.number(figures[column].value) for figures in rows.values())
+        table.add_row(column, *values, like.unit)
     return table

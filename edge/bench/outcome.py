@@ -56,7 +56,8 @@ class Share(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """All of one benchmark.
 
-    `loop` says whether arrivals waited for answers, `profile` where the time went.
+    `loop` says whether arrivals waited for answers, `profile` where the time went, `by_row` that
+    figures are named "row, column" and are to be shown as such a table.
     """
 
     benchmark: str
@@ -69,6 +70,16 @@ class Outcome(msgspec.Struct, frozen=True):
     loop: Literal["", "open", "closed"] = ""
     date: str = ""
     seconds: float = 0.0
+    by_row: bool = False
+
+    @property
+    def rows(self) -> dict[str, dict[str, Figure]]:
+        """Figures by row and by column."""
+        rows: dict[str, dict[str, Figure]] = {}
+        for figure in self.figures:
+            row, _, column = figure.name.partition(", ")
+            rows.setdefault(row, {})[column] = figure
+        return rows
 
 
 class Results(msgspec.Struct, frozen=True):

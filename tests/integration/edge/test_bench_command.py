@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge.bench.command import BENCHMARKS
 from edge.bench.outcome import read_results
+from edge.bench.structures.candidates import CANDIDATES
 from tests.support.edges import SCRUTIN
 
 
@@ -40,6 +41,16 @@ def test_figures_are_kept_and_shown(tmp_path: Path) -> None:
         "run", "tally", "--quick", "--out", str(out), "--against", str(out / "results.json")
     )
     assert again.returncode == 0, again.stderr
+
+
+def test_structures_are_shown_as_a_table(tmp_path: Path) -> None:
+    ran = bench("run", "structures", "--quick", "--electors", "5000", "--out", str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    [outcome] = read_results(tmp_path / "results.json").outcomes
+    assert list(outcome.rows) == [structure.name for structure in CANDIDATES]
+    assert all(figure.value > 0 for figure in outcome.figures)
+    assert len({tuple(columns) for columns in outcome.rows.values()}) == 1
+    assert "<th>replication, a vote<br>B</th>" in (tmp_path / "report.html").read_text()
 
 
 def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:

@@ -82,6 +82,28 @@ def test_the_report_stands_alone() -> None:
     assert 'src="http' not in page
 
 
+def test_figures_by_row() -> None:
+    figures = [
+        Figure(f"{row}, {column}", value, "B")
+        for row, column, value in (
+            ("a", "x", 1),
+            ("a", "y, z", 2),
+            ("b <c>", "x", 3),
+            ("b <c>", "y, z", 4),
+        )
+    ]
+    shown = msgspec.structs.replace(outcome(*figures), by_row=True)
+    rows = shown.rows
+    assert {row: [f.value for f in by.values()] for row, by in rows.items()} == {
+        "a": [1, 2],
+        "b <c>": [3, 4],
+    }
+    page = render(Results("m", "s", [shown]), None)
+    assert "<tr><th></th><th>x<br>B</th><th>y, z<br>B</th></tr>" in page
+    assert "<th>b &lt;c&gt;</th>" in page
+    assert "<th>figure</th>" not in page
+
+
 def test_numbers() -> None:
     assert [number(value) for value in (0.0, 0.1234, 12.34, 1234.5)] == [
         "0.0", "0.123", "12.3", "1,234",
