@@ -13,7 +13,7 @@ use _native::roll::shard_reader::{self, Expected};
 use _native::roll::shard_writer::{self, Format, RollId};
 use _native::sample;
 use _native::supervise::{Progress, parallel};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
 const ELECTORS: u64 = 100_000;
 const LAW_ID: &str = "L2025-001";
@@ -53,6 +53,7 @@ fn samples(criterion: &mut Criterion) {
 fn lines(criterion: &mut Criterion) {
     let csv = csv();
     let mut group = criterion.benchmark_group("csv");
+    group.sampling_mode(SamplingMode::Flat);
     group.throughput(Throughput::Bytes(csv.len() as u64));
     group.bench_function("cut into blocks", |bencher| {
         bencher.iter(|| {
@@ -111,7 +112,7 @@ fn sorting(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    group.sample_size(10);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.throughput(Throughput::Elements(ELECTORS));
     for threads in [1, 2] {
         group.bench_function(format!("electors, {threads} threads"), |bencher| {
@@ -128,7 +129,7 @@ fn sorting(criterion: &mut Criterion) {
 fn pipeline(criterion: &mut Criterion) {
     let csv = csv();
     let mut group = criterion.benchmark_group("pipeline");
-    group.sample_size(10);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.throughput(Throughput::Elements(ELECTORS));
     for threads in [1, 2] {
         group.bench_function(format!("read and hash, {threads} threads"), |bencher| {
@@ -155,7 +156,7 @@ fn files(criterion: &mut Criterion) {
     };
     let directory = || tempfile::tempdir().expect("a temporary directory");
     let mut group = criterion.benchmark_group("files");
-    group.sample_size(10);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.throughput(Throughput::Elements(count as u64));
     for (name, format) in FORMATS {
         group.bench_function(format!("write {name}"), |bencher| {

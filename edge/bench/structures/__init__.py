@@ -55,6 +55,7 @@ def _figures(
         ("voted", costs.voted_bytes / electors, "B/elector"),
         ("load", costs.load_s / electors * 1e6, "s/million"),
         ("votes", electors / costs.cast_s, "calls/s"),
+        ("processor, a vote", costs.cast_cpu_s / electors * 1e6, "µs"),
         ("log, loaded", costs.log_loaded_bytes / electors, "B/elector"),
         ("log, loaded and rewritten", costs.log_loaded_rewritten_bytes / electors, "B/elector"),
         ("log, a vote", costs.log_votes_bytes / electors, "B"),

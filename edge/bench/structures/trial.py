@@ -43,6 +43,7 @@ class Costs(NamedTuple):
     voted_bytes: int
     load_s: float
     cast_s: float
+    cast_cpu_s: float  # of the server
     log_loaded_bytes: int
     log_loaded_rewritten_bytes: int
     log_votes_bytes: int
@@ -105,6 +106,12 @@ class Trial:
         async with self._server.client() as redis:
             return int((await redis.info(section))[name])
 
+    async def cpu_s(self) -> float:
+        """Return the seconds of processor time that the server has used."""
+        async with self._server.client() as redis:
+            used = await redis.info("cpu")
+        return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+
     async def rewrite_log(self) -> None:
         """Have the log written anew, and wait for it."""
         async with self._server.client() as redis, asyncio.timeout(REWRITE_TIMEOUT_S):
@@ -160,7 +167,9 @@ async def measure(structure: Structure, ballots: Sequence[bytes], directory: Pat
         log_loaded = await trial.info("persistence", "aof_current_size")
         await trial.rewrite_log()
         log_rewritten = await trial.info("persistence", "aof_current_size")
+        cpu_before_s = await trial.cpu_s()
         cast_s = await trial.expect(votes_of(voters), ACCEPTED, "a first ballot")
+        cast_cpu_s = await trial.cpu_s() - cpu_before_s
         voted = await trial.info("memory", "used_memory")
         log_voted = await trial.info("persistence", "aof_current_size")
         restart_s = await trial.restart()
@@ -175,6 +184,7 @@ async def measure(structure: Structure, ballots: Sequence[bytes], directory: Pat
         voted - empty,
         load_s,
         cast_s,
+        cast_cpu_s,
         log_loaded,
         log_rewritten,
         log_voted - log_rewritten,

@@ -5,10 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge.bench.command import BENCHMARKS
 from edge.bench.outcome import Figure, Outcome, Plot, Results, Series, Share, keep, read_results
 from edge.bench.plain import plain_hash
 from edge.bench.profiling import shares
 from edge.bench.report import change, number, render
+from edge.bench.structures.candidates import CANDIDATES
 from edge.errors import StartError
 from hashgen import ballot_hash
 
@@ -102,6 +104,14 @@ def test_figures_by_row() -> None:
     assert "<tr><th></th><th>x<br>B</th><th>y, z<br>B</th></tr>" in page
     assert "<th>b &lt;c&gt;</th>" in page
     assert "<th>figure</th>" not in page
+
+
+def test_every_benchmark_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs/benchmarks.md").read_text()
+    for name in BENCHMARKS:
+        assert f"| `{name}` |" in page
+    for structure in CANDIDATES:
+        assert f"\n| {structure.name} |" in page
 
 
 def test_numbers() -> None:
