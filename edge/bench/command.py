@@ -107,8 +107,8 @@ def run(
 
 def _table(outcome: Outcome, before: Results | None) -> Table:
     title = f"{outcome.benchmark}: {outcome.size}" + (f", {outcome.loop} loop" * bool(outcome.loop))
-    if outcome.by_row:
-        return _table_by_row(outcome, title)
+    if outcome.by_case:
+        return _table_by_case(outcome, title)
     table = Table("figure", "value", "unit", "goal", "change", title=title, title_justify="left")
     for figure in outcome.figures:
         goal = ""
@@ -120,13 +120,13 @@ def _table(outcome: Outcome, before: Results | None) -> Table:
     return table
 
 
-def _table_by_row(outcome: Outcome, title: str) -> Table:
-    """Show rows as columns: a terminal is narrow, and figures are many."""
-    rows = outcome.rows
+def _table_by_case(outcome: Outcome, title: str) -> Table:
+    """Show cases side by side, a measure a line."""
+    cases = outcome.cases
     table = Table(title=title, title_justify="left")
-    for heading in ("", *rows, "unit"):
+    for heading in ("", *cases, "unit"):
         table.add_column(heading, overflow="fold")
-    for column, like in next(iter(rows.values())).items():
-        values = (report.number(figures[column].value) for figures in rows.values())
-        table.add_row(column, *values, like.unit)
+    for measure, like in next(iter(cases.values())).items():
+        values = (report.number(figures[measure].value) for figures in cases.values())
+        table.add_row(measure, *values, like.unit)
     return table

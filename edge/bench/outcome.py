@@ -56,8 +56,8 @@ class Share(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """All of one benchmark.
 
-    `loop` says whether arrivals waited for answers, `profile` where the time went, `by_row` that
-    figures are named "row, column" and are to be shown as such a table.
+    `loop` says whether arrivals waited for answers, `profile` where the time went, `by_case` that
+    figures are named "case, measure" and are to be shown with the cases side by side.
     """
 
     benchmark: str
@@ -70,16 +70,16 @@ class Outcome(msgspec.Struct, frozen=True):
     loop: Literal["", "open", "closed"] = ""
     date: str = ""
     seconds: float = 0.0
-    by_row: bool = False
+    by_case: bool = False
 
     @property
-    def rows(self) -> dict[str, dict[str, Figure]]:
-        """Figures by row and by column."""
-        rows: dict[str, dict[str, Figure]] = {}
+    def cases(self) -> dict[str, dict[str, Figure]]:
+        """Figures by case and by measure."""
+        cases: dict[str, dict[str, Figure]] = {}
         for figure in self.figures:
-            row, _, column = figure.name.partition(", ")
-            rows.setdefault(row, {})[column] = figure
-        return rows
+            case, _, measure = figure.name.partition(", ")
+            cases.setdefault(case, {})[measure] = figure
+        return cases
 
 
 class Results(msgspec.Struct, frozen=True):

@@ -186,12 +186,12 @@ fn files(criterion: &mut Criterion) {
             });
         });
     }
-    let hashes: Vec<u8> = electors.hashes_from(0).flatten().copied().collect();
+    let bytes: Vec<u8> = electors.hashes_from(0).flatten().copied().collect();
     group.throughput(Throughput::Bytes((count * HASH_BYTES) as u64));
     group.bench_function("roll id", |bencher| {
         bencher.iter(|| {
             let mut roll_id = RollId::new(hasher.scheme(), hasher.key_fingerprint());
-            roll_id.update(black_box(&hashes));
+            roll_id.update(black_box(&bytes));
             roll_id.hex()
         });
     });

@@ -18,7 +18,7 @@ RULES = (
     "comes again is answered as before, and was checked for that first. Outbox and law windows "
     "are left out: they cost all of them the same."
 )
-COLUMNS = (
+MEASURES = (
     "log: the append-only file, appendfsync everysec; votes are logged onto a rewritten roll. "
     "restart: from the start of the process until the log is read, as after a crash. "
     "replication: what is sent to each replica, of a roll of its own."
@@ -41,16 +41,16 @@ async def structures(size: Size) -> Outcome:
         "Ways to keep the roll, and who has voted, in Redis.",
         f"{len(ballots):,} electors, one primary, {CALLS_A_BATCH} calls a batch",
         figures,
-        notes=[RULES, COLUMNS],
-        by_row=True,
+        notes=[RULES, MEASURES],
+        by_case=True,
     )
 
 
 def _figures(
     structure: Structure, costs: Costs, sent_bytes: float, electors: int
 ) -> Iterator[Figure]:
-    """Yield a row of figures."""
-    for column, value, unit in (
+    """Yield the figures of one structure."""
+    for what, value, unit in (
         ("loaded", costs.loaded_bytes / electors, "B/elector"),
         ("voted", costs.voted_bytes / electors, "B/elector"),
         ("load", costs.load_s / electors * 1e6, "s/million"),
@@ -64,5 +64,5 @@ def _figures(
         ("restart, rewritten", costs.restart_rewritten_s / electors * 1e6, "s/million"),
         ("replication, a vote", sent_bytes, "B"),
     ):
-        name = f"{structure.name}, {column}"
-        yield Figure(name, value, unit, "higher" if column == "votes" else "lower")
+        name = f"{structure.name}, {what}"
+        yield Figure(name, value, unit, "higher" if what == "votes" else "lower")

@@ -47,10 +47,10 @@ def test_structures_are_shown_as_a_table(tmp_path: Path) -> None:
     ran = bench("run", "structures", "--quick", "--electors", "5000", "--out", str(tmp_path))
     assert ran.returncode == 0, ran.stderr
     [outcome] = read_results(tmp_path / "results.json").outcomes
-    assert list(outcome.rows) == [structure.name for structure in CANDIDATES]
+    assert list(outcome.cases) == [structure.name for structure in CANDIDATES]
     assert all(figure.value > 0 for figure in outcome.figures)
-    assert len({tuple(columns) for columns in outcome.rows.values()}) == 1
-    assert "<th>replication, a vote<br>B</th>" in (tmp_path / "report.html").read_text()
+    assert len({tuple(measures) for measures in outcome.cases.values()}) == 1
+    assert "<td>replication, a vote</td>" in (tmp_path / "report.html").read_text()
 
 
 def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:

@@ -84,25 +84,20 @@ def test_the_report_stands_alone() -> None:
     assert 'src="http' not in page
 
 
-def test_figures_by_row() -> None:
+def test_figures_by_case() -> None:
     figures = [
-        Figure(f"{row}, {column}", value, "B")
-        for row, column, value in (
-            ("a", "x", 1),
-            ("a", "y, z", 2),
-            ("b <c>", "x", 3),
-            ("b <c>", "y, z", 4),
-        )
+        Figure("a, x", 1, "B"),
+        Figure("a, y, z", 2, "s"),
+        Figure("b <c>, x", 3, "B"),
+        Figure("b <c>, y, z", 4, "s"),
     ]
-    shown = msgspec.structs.replace(outcome(*figures), by_row=True)
-    rows = shown.rows
-    assert {row: [f.value for f in by.values()] for row, by in rows.items()} == {
-        "a": [1, 2],
-        "b <c>": [3, 4],
-    }
+    shown = msgspec.structs.replace(outcome(*figures), by_case=True)
+    values = {case: [f.value for f in by.values()] for case, by in shown.cases.items()}
+    assert values == {"a": [1, 2], "b <c>": [3, 4]}
     page = render(Results("m", "s", [shown]), None)
-    assert "<tr><th></th><th>x<br>B</th><th>y, z<br>B</th></tr>" in page
-    assert "<th>b &lt;c&gt;</th>" in page
+    assert "<tr><th></th><th>a</th><th>b &lt;c&gt;</th><th>unit</th></tr>" in page
+    cells = '<td class="number">2</td><td class="number">4</td><td>s</td>'
+    assert f"<tr><td>y, z</td>{cells}</tr>" in page
     assert "<th>figure</th>" not in page
 
 
