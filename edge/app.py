@@ -25,7 +25,14 @@ from edge.openapi import openapi_document
 from edge.ops import Ops
 from edge.pages import Pages
 from edge.patience import Patience
-from edge.problems import INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
+from edge.problems import (
+    INTERNAL,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    RATE_LIMITED,
+    Language,
+    Problem,
+)
 from edge.rendering import Renderer
 from edge.results_page import ResultsPage
 from edge.settings import Settings
@@ -44,9 +51,11 @@ from edge.wire import (
     problem_reply,
     send_reply,
 )
+from edge.words import LANGUAGES
 from shards.election import Election
 
 UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready"})  # probes come in bursts
+VOTE_PAGES = frozenset({"/fr/vote", "/en/vote"})  # counted as votes, and they keep the form
 logger = logging.getLogger(__name__)
 
 
@@ -69,6 +78,10 @@ class EdgeApp:
         self._vote = VoteEndpoint(desk, lambda: backend.election, self.admission, patience)
         renderer = Renderer(backend.election)
         self._pages = Pages(desk, backend, self.admission, renderer, patience)
+        # made ahead: a flood is not worth a page of its own
+        self._refusals = {
+            language: self._pages.problem(Problem(RATE_LIMITED), language) for language in LANGUAGES
+        }
         self._read = ReadApi(backend, metrics, drain_state)
         self._document = openapi_document()
         body = msgspec.json.encode(self._document)
@@ -121,12 +134,15 @@ class EdgeApp:
                 self._count(scope, started.status, perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, started: "Started") -> None:
-        unlimited = scope["path"] in UNLIMITED
+        path = scope["path"]
+        unlimited = path in UNLIMITED or (path in VOTE_PAGES and scope["method"] == "POST")
         refused = None if unlimited else self.admission.refuse_read(scope)
-        if refused is not None:
-            await send_reply(started, _problem(scope, Problem(refused)))
-        else:
+        if refused is None:
             await self._rest(scope, receive, started)
+        elif language := _page_language(path):
+            await self._refusals[language](scope, receive, started)
+        else:
+            await send_reply(started, _problem(scope, Problem(refused)))
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         if scope["path"] == VOTE_ROUTE:
@@ -154,9 +170,8 @@ class EdgeApp:
 
     def _show(self, request: Request, problem: Problem) -> Response:
         """Show a problem as a page where pages are, else as a document."""
-        path = request.url.path
-        if path.startswith(("/fr/", "/en/")):
-            return self._pages.problem(problem, "fr" if path[1:3] == "fr" else "en")
+        if language := _page_language(request.url.path):
+            return self._pages.problem(problem, language)
         return respond_problem(request, problem)
 
 
@@ -186,6 +201,11 @@ def make_app(
     metrics = EdgeMetrics(registry)
     backend = Backend(settings, election, metrics)
     return EdgeApp(settings, backend, metrics, drain_state), backend
+
+
+def _page_language(path: str) -> Language | None:
+    """Return the language of a page's address, None for what is no page."""
+    return next((language for language in LANGUAGES if path.startswith(f"/{language}/")), None)
 
 
 def _problem(scope: Scope, problem: Problem) -> Reply:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -25,10 +24,10 @@ from edge.errors import BadRequest
 from edge.examples import examples
 from edge.law_views import LawView, law_view
 from edge.openapi import Document
+from edge.origin import check_origin
 from edge.patience import Patience
 from edge.problems import (
     BAD_FORM,
-    CROSS_SITE,
     INTERNAL,
     KINDS,
     NOT_CONFIRMED,
@@ -37,7 +36,7 @@ from edge.problems import (
     Problem,
     ProblemKind,
 )
-from edge.rendering import Renderer
+from edge.rendering import SECURITY_HEADERS, Renderer
 from edge.voting import VotingDesk
 from edge.wire import discard_body, read_body
 from edge.words import LANGUAGES, load_words
@@ -46,6 +45,12 @@ from shards.errors import ShardsError
 from shards.roll import Cast
 
 STATUSES = {"accepted": 202, "duplicate": 409, "conflict": 422, "invalid": 403, "closed": 403}
+SHOWN = {
+    "invalid": "invalid.html",
+    "unconfirmed": "busy.html",
+    "failures": "busy.html",
+    "slow": "busy.html",
+}
 LOOKS = {"accepted": "good", "duplicate": "info", "conflict": "info", "closed": "info"}
 
 
@@ -76,6 +81,7 @@ class Pages:
                 Route(f"/{language}/choose", self.choose, methods=["GET", "POST"]),
                 Route(f"/{language}/review", self.review, methods=["POST"]),
                 Route(f"/{language}/vote", self.vote, methods=["POST"]),
+                Route(f"/{language}/review", self.unsure, methods=["GET"]),
                 Route(f"/{language}/vote", self.unsure, methods=["GET"]),
                 Route(f"/{language}/privacy", self.privacy),
             ]
@@ -83,7 +89,7 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         """Send the client to its language."""
-        headers = {"Vary": "Accept-Language", "Cache-Control": "no-store"}
+        headers = SECURITY_HEADERS | {"Vary": "Accept-Language"}
         return RedirectResponse(f"/{language_of(request)}/", 303, headers)
 
     async def welcome(self, request: Request) -> Response:
@@ -96,16 +102,18 @@ class Pages:
         return self._renderer.page("privacy.html", page_language(request), path="privacy")
 
     async def unsure(self, request: Request) -> Response:
-        """Answer whoever comes to the vote's address without a vote, by a bookmark say."""
-        return self._renderer.page("unsure.html", page_language(request), path="vote")
+        """Answer whoever comes to a form's address without the form, by a bookmark say.
+
+        The script shows the receipt in its place where the tab's history has one.
+        """
+        path = request.url.path.rpartition("/")[2]
+        return self._renderer.page("unsure.html", page_language(request), path=path)
 
     async def choose(self, request: Request) -> Response:
         """Show laws and choices; with a form, that form's choices."""
         language = page_language(request)
         if request.method == "POST":
-            return await self._with_form(
-                request, lambda fields: self._choose(draft_of(fields), language)
-            )
+            return await self._with_form(request, lambda fields: self._chosen(fields, language))
         return self._choose(new_draft(), language)
 
     async def review(self, request: Request) -> Response:
@@ -147,7 +155,12 @@ class Pages:
         if cast.status == "invalid":
             self._admission.identification_failed(request.scope)
             return self._with_ballot(
-                "invalid.html", draft, language, 403, unusual_nas=identity.unusual_nas
+                "invalid.html",
+                draft,
+                language,
+                403,
+                shown="invalid",
+                unusual_nas=identity.unusual_nas,
             )
         return self._decided(cast, draft, language)
 
@@ -178,6 +191,11 @@ class Pages:
             more_laws=len(self._backend.election.laws) > 1,
         )
 
+    def _chosen(self, fields: dict[str, str], language: Language) -> Response:
+        draft = draft_of(fields)
+        errors = self._wrong(draft, language) if fields.get("shown") == "errors" else None
+        return self._choose(draft, language, errors)
+
     def _choose(
         self, draft: Draft, language: Language, errors: dict[str, str] | None = None
     ) -> Response:
@@ -188,6 +206,7 @@ class Pages:
             step="choose",
             draft=draft,
             laws=self._laws(language),
+            shown="errors" if errors else "",
             errors=errors or {},
             retype=False,
         )
@@ -197,7 +216,10 @@ class Pages:
         wrong = self._wrong(draft, language)
         if wrong:
             return self._choose(draft, language, wrong)
-        return self._with_ballot("review.html", draft, language)
+        shown = fields.get("shown", "")  # above the form, where the language was switched
+        if shown not in SHOWN:
+            return self._with_ballot("review.html", draft, language)
+        return self._with_ballot(SHOWN[shown], draft, language, shown=shown)
 
     def _wrong(self, draft: Draft, language: Language) -> dict[str, str]:
         """Return what to say of the fields that were not chosen as they can be."""
@@ -227,9 +249,9 @@ class Pages:
         wrong = self._wrong(draft, language)
         if wrong:
             return self._choose(draft, language, wrong)
-        why = {NOT_CONFIRMED: "unconfirmed", TOO_MANY_FAILURES: "failures"}.get(kind, "slow")
+        shown = {NOT_CONFIRMED: "unconfirmed", TOO_MANY_FAILURES: "failures"}.get(kind, "slow")
         return self._with_ballot(
-            "busy.html", draft, language, kind.status, _retry_after(kind), why=why
+            "busy.html", draft, language, kind.status, _retry_after(kind), shown=shown
         )
 
     def _with_ballot(
@@ -243,7 +265,7 @@ class Pages:
     ) -> Response:
         """Return a page that has the last form in it."""
         _ = self._words[language]
-        values = {"unusual_nas": False, "errors": {}, "why": ""} | values
+        values = {"unusual_nas": False, "errors": {}} | values
         return self._renderer.page(
             template,
             language,
@@ -267,6 +289,7 @@ class Pages:
             _retry_after(kind),
             code=kind.code,
             text=kind.title_fr if language == "fr" else kind.title_en,
+            passing=kind.retry_after_s > 0,
         )
 
     def docs(self, request: Request, document: Document) -> Response:
@@ -285,7 +308,7 @@ class Pages:
             return await self._refuse(request, error.problem, page_language(request))
 
     async def _fields(self, request: Request) -> dict[str, str]:
-        _check_origin(request)
+        check_origin(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
             raise BadRequest(Problem(BAD_FORM))
         return parse(await read_body(request.scope, request.receive, self._patience))
@@ -311,15 +334,3 @@ def page_language(request: Request) -> Language:
 
 def _retry_after(kind: ProblemKind) -> dict[str, str]:
     return {"Retry-After": str(kind.retry_after_s)} if kind.retry_after_s else {}
-
-
-def _check_origin(request: Request) -> None:
-    """Refuse a form that a browser says comes from elsewhere; what is no browser says nothing."""
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if site is not None:
-        same = site in {"same-origin", "none"}
-    else:
-        same = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if not same:
-        raise BadRequest(Problem(CROSS_SITE))

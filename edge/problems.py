@@ -21,12 +21,12 @@ MALFORMED = ProblemKind(
     "malformed",
     400,
     "The body is not the JSON object that is expected",
-    "Le corps n'est pas l'objet JSON attendu",
+    "Le corps n’est pas l’objet JSON attendu",
 )
 INVALID_FIELD = ProblemKind(
     "invalid-field", 400, "A field is missing or wrong", "Un champ manque ou est erroné"
 )
-BAD_FORM = ProblemKind("bad-form", 400, "The form is not whole", "Le formulaire n'est pas entier")
+BAD_FORM = ProblemKind("bad-form", 400, "The form is not whole", "Le formulaire n’est pas entier")
 REQUEST_IDS_DIFFER = ProblemKind(
     "request-ids-differ",
     400,
@@ -36,7 +36,7 @@ REQUEST_IDS_DIFFER = ProblemKind(
 UNAUTHORISED = ProblemKind(
     "unauthorised",
     401,
-    "The operators' token is needed",
+    "The operators’ token is needed",
     "Le jeton des opérateurs est nécessaire",
 )
 RESULTS_NOT_PUBLISHED = ProblemKind(
@@ -51,21 +51,21 @@ CROSS_SITE = ProblemKind(
     "The form was sent from another site",
     "Le formulaire a été envoyé depuis un autre site",
 )
-NOT_FOUND = ProblemKind("not-found", 404, "There is nothing here", "Il n'y a rien ici")
-UNKNOWN_LAW = ProblemKind("unknown-law", 404, "There is no such law", "Cette loi n'existe pas")
+NOT_FOUND = ProblemKind("not-found", 404, "There is nothing here", "Il n’y a rien ici")
+UNKNOWN_LAW = ProblemKind("unknown-law", 404, "There is no such law", "Cette loi n’existe pas")
 METHOD_NOT_ALLOWED = ProblemKind(
     "method-not-allowed",
     405,
     "This method is not allowed here",
-    "Cette méthode n'est pas permise ici",
+    "Cette méthode n’est pas permise ici",
 )
 TIMED_OUT = ProblemKind(
     "timed-out",
     408,
     "The request did not arrive in time",
-    "La requête n'est pas arrivée à temps",
+    "La requête n’est pas arrivée à temps",
 )
-TOO_LARGE = ProblemKind("too-large", 413, "The body is over 4 KiB", "Le corps dépasse 4 Kio")
+TOO_LARGE = ProblemKind("too-large", 413, "The body is over 4 KiB", "Le corps dépasse 4 Kio")
 UNSUPPORTED_MEDIA_TYPE = ProblemKind(
     "unsupported-media-type",
     415,
@@ -93,7 +93,7 @@ NOT_CONFIRMED = ProblemKind(
     "not-confirmed",
     503,
     "Not confirmed: the vote may be recorded, send it again with the same request id",
-    "Non confirmé : le vote est peut-être enregistré, renvoyez-le avec le même identifiant"
+    "Non confirmé : le vote est peut-être enregistré, renvoyez-le avec le même identifiant"
     " de requête",
     retry_after_s=1,
 )
@@ -102,7 +102,7 @@ OVERLOADED = ProblemKind(
     503,
     "Too many requests at once: this request was not processed, send it again with the same"
     " request id",
-    "Trop de requêtes à la fois : cette requête n'a pas été traitée, renvoyez-la avec le même"
+    "Trop de requêtes à la fois : cette requête n’a pas été traitée, renvoyez-la avec le même"
     " identifiant de requête",
     retry_after_s=2,
 )
@@ -110,7 +110,7 @@ NOT_READY = ProblemKind(
     "not-ready",
     503,
     "The service is not ready to take votes",
-    "Le service n'est pas prêt à prendre des votes",
+    "Le service n’est pas prêt à prendre des votes",
     retry_after_s=2,
 )
 UNAVAILABLE = ProblemKind(
@@ -118,7 +118,7 @@ UNAVAILABLE = ProblemKind(
     503,
     "The roll cannot be reached: this request was not processed, send it again with the same"
     " request id",
-    "La liste électorale est hors d'atteinte : cette requête n'a pas été traitée, renvoyez-la avec"
+    "La liste électorale est hors d’atteinte : cette requête n’a pas été traitée, renvoyez-la avec"
     " le même identifiant de requête",
     retry_after_s=2,
 )
@@ -126,7 +126,7 @@ NOT_COUNTED = ProblemKind(
     "not-counted",
     503,
     "No count has been published yet",
-    "Aucun décompte n'a encore été publié",
+    "Aucun décompte n’a encore été publié",
     retry_after_s=2,
 )
 

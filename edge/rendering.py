@@ -51,13 +51,14 @@ class Renderer:
         """Return a page's text.
 
         `path`: where the page is below its language, if it can be read there in the other one;
-        `step`: where its form can be sent to be shown in the other language.
+        `step`: where its form can be sent to be shown in the other language;
+        `shown`: what the form is to be shown with there, besides the form itself.
         """
         return (
             self._environments[language]
             .get_template(template)
             .render(
-                {"path": None, "step": None, "errors": {}}
+                {"path": None, "step": None, "shown": "", "errors": {}}
                 | values
                 | {
                     "language": language,

@@ -5,7 +5,14 @@ from pathlib import Path
 from edge.demo.electorate import Card
 
 
-def banner(url: str, clickhouse_url: str, redis_url: str, cards: list[Card], data: Path) -> str:
+def banner(
+    url: str,
+    clickhouse_url: str,
+    redis_url: str,
+    cards: list[Card],
+    data: Path,
+    ops_token_file: Path,
+) -> str:
     """Return the text: where things are, and how to try them."""
     card = cards[0]
     sql = "SELECT * FROM scrutin.vote_results FORMAT PrettyCompact"
@@ -17,8 +24,10 @@ def banner(url: str, clickhouse_url: str, redis_url: str, cards: list[Card], dat
         "",
         f"  Vote (français)   {url}/fr/",
         f"  Vote (English)    {url}/en/",
-        *(f"  Results           {url}/api/v1/results/{law_id}" for law_id in laws),
+        f"  Results           {url}/en/results",
+        *(f"  Results (API)     {url}/api/v1/results/{law_id}" for law_id in laws),
         f"  API docs          {url}/docs",
+        f"  Operations        {url}/ops  (any user name, password: cat {ops_token_file})",
         f"  Metrics           {url}/metrics",
         f"  ClickHouse        {clickhouse_url}  (database scrutin)",
         f"  Redis cluster     {redis_url}",

@@ -121,7 +121,14 @@ async def _live(
 ) -> None:
     """Show the banner, then keep things running until `stop`."""
     cards = read_cards(electorate.csv_file, CARDS)
-    text = banner(stack.url, stack.clickhouse.url, stack.cluster.url, cards, directory)
+    text = banner(
+        stack.url,
+        stack.clickhouse.url,
+        stack.cluster.url,
+        cards,
+        directory,
+        stack.ops_token_file,
+    )
     sys.stdout.write(text)
     sys.stdout.flush()
     async with asyncio.TaskGroup() as tasks:

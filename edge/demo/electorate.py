@@ -132,7 +132,7 @@ def _election(laws: list[str]) -> str:
         f'id = "{law_id}"\n'
         f'title_fr = "Loi {law_id}"\n'
         f'title_en = "Law {law_id}"\n'
-        'text_fr = "Approuvez-vous cette loi ?"\n'
+        'text_fr = "Approuvez-vous cette loi?"\n'
         'text_en = "Do you approve of this law?"\n'
         f"opens_at = {opens.isoformat()}\n"
         f"closes_at = {closes.isoformat()}\n"

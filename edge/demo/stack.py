@@ -1,6 +1,7 @@
 """The demo's processes: a cluster, ClickHouse, an edge and a drainer."""
 
 import asyncio
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ REPLICAS_PER_PRIMARY = 1
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.05
 RATE_LIMIT_PER_S = 100_000
+OPS_TOKEN_BYTES = 16
 
 
 class Ports(NamedTuple):
@@ -51,6 +53,7 @@ class Stack:
             ports=_cluster_ports(data, PRIMARIES * (1 + replicas)),
         )
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
+        self.ops_token_file = _ops_token_file(data)
         self.edge = self._service("edge", "serve")
         self.drainer = self._service("drainer", "drain")
 
@@ -123,9 +126,19 @@ class Stack:
             "SCRUTIN_PORT": str(self._ports.http),
             "SCRUTIN_RATE_LIMIT_PER_S": str(RATE_LIMIT_PER_S),
             "SCRUTIN_EXEMPT_LOOPBACK": "true",
+            "SCRUTIN_OPS_TOKEN_FILE": str(self.ops_token_file),
         }
         argv = [sys.executable, "-P", "-m", "edge", role]
         return LocalProcess(name, argv, log=self._data / f"{name}.log", env=env)
+
+
+def _ops_token_file(data: Path) -> Path:
+    """Return the file with the token of /ops, made once, readable to its owner alone."""
+    file = data / "ops-token"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(OPS_TOKEN_BYTES) + "\n")
+    return file
 
 
 def _cluster_ports(data: Path, nodes: int) -> list[int]:

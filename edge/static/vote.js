@@ -3,7 +3,8 @@
 (() => {
   const WAITS_S = [1, 2, 4, 8, 15, 15, 15, 30, 30, 30];
   const AGAIN = [429, 502, 503, 504];
-  const $ = (selector) => document.querySelector(selector);
+  const $ = (selector, page = document) => page.querySelector(selector);
+  const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
   // shorter if the connection is back
   const pause = (ms) => new Promise((done) => {
@@ -18,10 +19,11 @@
       try {
         const signal = AbortSignal.timeout(20000);
         const answer = await fetch(url, { method: "POST", body, signal, credentials: "omit" });
-        if (!AGAIN.includes(answer.status)) return await answer.text();
+        const html = await answer.text();
+        if (!AGAIN.includes(answer.status) || $("[data-wait]", parse(html))) return html;
         after = Number(answer.headers.get("Retry-After")) || 0;
       } catch {
-        // lost: whether the vote arrived is not known
+        // lost: did the vote arrive?
       }
       if (wait === null) return null;
       sending.textContent = sending.dataset.retrying;
@@ -30,10 +32,10 @@
   };
 
   const show = (html) => {
-    const page = new DOMParser().parseFromString(html, "text/html");
+    const page = parse(html);
     document.title = page.title;
     document.documentElement.lang = page.documentElement.lang;
-    const focused = page.querySelector("[autofocus]") || page.querySelector("main");
+    const focused = $("[autofocus]", page) || $("main", page);
     focused.autofocus = false;
     document.body.replaceWith(page.body);
     scrollTo(0, 0);
@@ -43,12 +45,11 @@
 
   addEventListener("submit", async (event) => {
     const form = event.target;
-    const button = event.submitter;
-    if (!AbortSignal.timeout || !button) return; // the browser sends it as ever
-    if (!form.matches("[data-cast]") || button.hasAttribute("formaction")) return;
+    // else the browser sends it as ever
+    const casts = event.submitter?.hasAttribute("formaction") === false;
+    if (!AbortSignal.timeout || !casts || !form.matches("[data-cast]")) return;
     event.preventDefault();
     if (form.ariaBusy === "true") return;
-    const before = document.documentElement.outerHTML;
     const sending = $("#sending");
     form.ariaBusy = "true";
     sending.textContent = sending.dataset.sending;
@@ -56,9 +57,9 @@
     form.ariaBusy = "false";
     sending.textContent = html === null ? sending.dataset.gaveUp : "";
     if (html === null) return;
-    // the history, not a storage, keeps the answer for a reload
-    history.replaceState({ page: before }, "");
-    history.pushState({ page: html }, "", form.action);
+    // kept by the tab's history, no storage: a reload and a step back show it
+    history.replaceState({ page: html }, "");
+    if (!$("#ballot", parse(html))) history.pushState({ page: html }, "", form.action);
     show(html);
   });
   addEventListener("popstate", (event) => event.state?.page && show(event.state.page));
@@ -79,9 +80,7 @@
     if (digits.length === 9) target.value = digits.replace(/(...)(...)(...)/, "$1 $2 $3");
   });
 
-  addEventListener("click", ({ target }) => {
-    if (target.matches("[data-print]")) print();
-  });
+  addEventListener("click", ({ target }) => target.matches("[data-print]") && print());
 
   const lang = () => document.documentElement.lang + "-CA";
   const count = (value, unit) =>
@@ -98,7 +97,7 @@
 
   const clock = (moment, timeZone) => moment.toLocaleTimeString(lang(), {
     timeZone, weekday: "short", hour: "numeric", minute: "2-digit",
-  });
+  }).replaceAll(" ", "\xa0");
   const help = () => {
     document.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; });
     const words = $("main").dataset.localTime;

@@ -20,7 +20,28 @@ from tests.support.rolls import Elector, Roll, electors_by_law, empty, load, mak
 
 OPS_TOKEN = "a-token-for-the-tests-alone"
 ELECTORS = 300
+FAILURES_MAX = 2
 TIMEOUT_MS = 20_000
+# what electors read, in place of the plain texts of other tests
+TITLES = {
+    OPEN: {
+        "Loi": "Loi mettant fin au changement d’heure",
+        "Law": "An Act to end the changing of clocks",
+    },
+    CLOSED: {
+        "Loi": "Loi sur le vote à 16\u00a0ans",
+        "Law": "An Act respecting voting at the age of 16",
+    },
+    COMING: {
+        "Loi": "Loi sur le train à grande vitesse",
+        "Law": "An Act respecting high-speed trains",
+    },
+}
+TEXTS = {
+    "Référendum d'essai": "Référendum d’essai",
+    "Texte de la loi": "Approuvez-vous cette loi?",
+    "Text of the law": "Do you approve of this law?",
+}
 NewVisit = Callable[..., Coroutine[Any, Any, Visit]]
 
 
@@ -40,7 +61,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="package")
 def election(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_election(tmp_path_factory.mktemp("election") / "election.toml", "live")
+    file = write_election(tmp_path_factory.mktemp("election") / "election.toml", "live")
+    text = file.read_text()
+    for law_id, titles in TITLES.items():
+        for word, title in titles.items():
+            text = text.replace(f"{word} <{law_id}>", title)
+    for plain, proper in TEXTS.items():
+        text = text.replace(plain, proper)
+    file.write_text(text)
+    return file
 
 
 @pytest.fixture(scope="package")
@@ -89,6 +118,21 @@ async def lonely_site(
         yield edge
     finally:
         edge.process.stop()
+
+
+@pytest.fixture(scope="package")
+async def strict_site(
+    cluster: LocalCluster,
+    redis: ShardClient,
+    election: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[EdgeProcess]:
+    """An edge that holds whoever guesses."""
+    settings = {"redis_url": cluster.url, "election": election}
+    directory = tmp_path_factory.mktemp("strict")
+    limits = {"client_failure_limit_per_min": FAILURES_MAX, "client_rate_limit_per_s": 1000}
+    async with EdgeProcess(directory, **settings, **limits) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")

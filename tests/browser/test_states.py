@@ -10,7 +10,7 @@ from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
 from shards.results import LawTally, ResultsSnapshot, publish_results
-from tests.browser.conftest import OPS_TOKEN, NewVisit
+from tests.browser.conftest import FAILURES_MAX, OPS_TOKEN, NewVisit
 from tests.browser.visit import WIDE_PX, Visit
 from tests.integration.edge.conftest import CLOSED, COMING, OPEN
 from tests.support.edges import EdgeProcess, until
@@ -103,6 +103,33 @@ async def test_busy(
     await visit.page.evaluate("document.querySelector('#ballot').submit()")
     await expect(visit.page.locator(".outcome")).to_be_visible()
     await visit.inspect(f"busy-{language}")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_who_guesses_is_told_to_wait(
+    new_visit: NewVisit, strict_site: EdgeProcess, elector: Elector, *, scripts: bool
+) -> None:
+    """Scripts show what the page says as well: they do not go on guessing."""
+    visit = await new_visit(scripts=scripts, base=strict_site)
+    visit.expect_failure("403")
+    visit.expect_failure("429")
+    page = visit.page
+    await visit.choose("fr", OPEN)
+    request_id = await visit.request_id()
+    for _ in range(FAILURES_MAX + 1):
+        await visit.identify(elector._replace(code="WRONG99"))
+        async with page.expect_response("**/fr/vote") as answer:
+            await visit.cast("fr")
+        if (await answer.value).status == 429:
+            break
+        await expect(page.locator("#nas")).to_have_value("")
+    await expect(page.locator(".outcome")).to_contain_text("Attendez une minute")
+    assert await visit.request_id() == request_id
+    if scripts:
+        await visit.inspect("held-fr")
+        await page.get_by_role("button", name="English").click()
+        await expect(page.locator(".outcome")).to_contain_text("Wait a minute")
+        await visit.inspect("held-en")
 
 
 async def passes_until(visit: Visit, place: Locator, text: str) -> None:

@@ -42,6 +42,13 @@ class Demo:
         found = re.findall(r"NAS (\S+)\s+code (\S+)\s+law (\S+)", self.banner)
         return [dict(zip(("nas", "code", "law_id"), card, strict=True)) for card in found]
 
+    def ops_token(self) -> str:
+        """Return the operators' token as the banner tells where it is."""
+        file = Path(self._find(r"Operations\s+http://\S+/ops .*cat (\S+)\)"))
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.read_text().strip() not in self.banner
+        return file.read_text().strip()
+
     def vote(self, card: dict[str, str], vote: str = "oui") -> httpx.Response:
         return self.http.post("/api/v1/vote", json=card | {"vote": vote})
 
@@ -104,6 +111,8 @@ def test_a_vote_its_duplicates_and_a_clean_end(tmp_path: Path) -> None:
         eventually(lambda: demo.results()["oui_count"] == 1, 2)
         assert demo.sql("SELECT oui_count, non_count FROM scrutin.vote_results") == "1\t0\n"
         assert demo.http.get("/fr/").status_code == 200
+        assert demo.http.get("/ops").status_code == 401
+        assert demo.http.get("/ops", auth=("me", demo.ops_token())).status_code == 200
 
         children = demo.children()
         assert len(children) == 9  # 6 Redis servers, ClickHouse, drainer, edge

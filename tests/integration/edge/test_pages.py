@@ -41,6 +41,8 @@ async def test_the_root_sends_to_a_language(
     answer = await http.get("/", headers={"Accept-Language": accept})
     assert (answer.status_code, answer.headers["location"]) == (303, target)
     assert answer.headers["vary"] == "Accept-Language"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
 
 
 PAGES = [
@@ -70,6 +72,9 @@ async def test_pages_are_shut_to_others(http: httpx.AsyncClient, path: str) -> N
     assert f'<html lang="{"fr" if path.startswith("/fr") else "en"}">' in answer.text
 
 
+STYLE_LINES_MAX = 260
+
+
 async def test_the_first_page_is_light(http: httpx.AsyncClient) -> None:
     page = await http.get("/fr/")
     loaded = [
@@ -79,6 +84,10 @@ async def test_the_first_page_is_light(http: httpx.AsyncClient) -> None:
     assert sum(len(answer.content) for answer in [page, *loaded]) < 40_000
     (script,) = [answer for answer in loaded if "javascript" in answer.headers["content-type"]]
     assert len(script.content) < 5_000
+    (style,) = [answer for answer in loaded if "css" in answer.headers["content-type"]]
+    assert style.text.count("\n") <= STYLE_LINES_MAX
+    assert "@import" not in style.text
+    assert "url(" not in style.text
 
 
 async def test_the_way_to_a_vote(http: httpx.AsyncClient, elector: Elector) -> None:
@@ -98,9 +107,13 @@ async def test_the_way_to_a_vote(http: httpx.AsyncClient, elector: Elector) -> N
     assert hidden_id(kept.text) == form["request_id"]
     review = (await http.post("/fr/review", data=form)).text
     assert "Vous êtes sur le point de voter <strong>Non</strong>" in review
-    for name in ("nas", "code"):
+    for name, keys in (("nas", "numeric"), ("code", "text")):
         assert f'<label for="{name}">' in review
-        assert f'id="{name}"' in review
+        (field,) = re.findall(rf'<input id="{name}"[^>]*>', review)
+        assert f'name="{name}" ' in field
+        assert f'inputmode="{keys}"' in field
+        assert 'autocomplete="off"' in field
+    assert re.search(r'<form id="ballot"[^>]* method="post"[^>]* autocomplete="off"', review)
     sent = {name: hidden(review, name) for name in ("request_id", "law_id", "vote")}
     assert sent == form
     cast = await http.post("/fr/vote", data=form | {"nas": elector.nas, "code": elector.code})
@@ -137,11 +150,13 @@ async def test_a_vote_and_what_follows(http: httpx.AsyncClient, elector: Elector
     again = await http.post("/fr/vote", data=form)
     assert again.status_code == 202, "the same form sent twice is one vote"
     changed = await http.post("/en/vote", data=form | {"vote": "non"})
-    assert (changed.status_code, "used before" in changed.text) == (422, True)
+    assert (changed.status_code, "with another choice" in changed.text) == (422, True)
     duplicate = await http.post("/en/vote", data=form | {"request_id": new_id()})
     assert duplicate.status_code == 409
-    assert "Attempts since your vote: 1" in duplicate.text
+    assert "Tries since your vote: 1" in duplicate.text
     for page in (accepted, again, changed, duplicate):
+        assert page.headers["cache-control"] == "no-store"
+        assert "set-cookie" not in page.headers
         assert elector.nas not in page.text
         assert elector.code not in page.text
 
@@ -149,7 +164,7 @@ async def test_a_vote_and_what_follows(http: httpx.AsyncClient, elector: Elector
 async def test_closed_and_coming(
     http: httpx.AsyncClient, electors: dict[str, Iterator[Elector]]
 ) -> None:
-    for law_id, said in ((CLOSED, "not open any more"), (COMING, "Voting is not open<")):
+    for law_id, said in ((CLOSED, "Voting has ended"), (COMING, "Voting is not open yet<")):
         form = {**next(electors[law_id])._asdict(), "vote": "oui", "request_id": new_id()}
         answer = await http.post("/en/vote", data=form)
         assert (answer.status_code, said in answer.text) == (403, True)
@@ -175,12 +190,41 @@ async def test_not_on_the_roll_looks_the_same_whichever_part_is_wrong(
     ]
     answers = [await http.post("/fr/vote", data=form) for form in wrong]
     assert {answer.status_code for answer in answers} == {403}
-    assert "pas sur la liste" in answers[0].text
-    hint = re.compile(r" <strong>Un chiffre de ce NAS semble inhabituel.*?</strong>")
+    assert "ne vous trouvons pas sur la liste" in answers[0].text
+    hint = re.compile(r" <strong>Il y a sans doute une faute de frappe dans le NAS.*?</strong>")
     assert len({hint.sub("", answer.text) for answer in answers}) == 1
     for form, answer in zip(wrong, answers, strict=True):
         assert bool(hint.search(answer.text)) == (form["nas"] != checksummed(form["nas"]))
     assert (await http.post("/fr/vote", data=right)).status_code == 202
+
+
+SHOWN = {
+    "invalid": "We cannot find you",
+    "unconfirmed": "Your vote is not confirmed yet",
+    "failures": "too many tries from your network",
+    "slow": "Many people are voting",
+}
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+async def test_the_other_language_says_what_this_one_said(
+    http: httpx.AsyncClient, elector: Elector, shown: str
+) -> None:
+    form = {**elector._asdict(), "vote": "oui", "request_id": new_id(), "shown": shown}
+    page = await http.post("/en/review", data=form)
+    assert (page.status_code, SHOWN[shown] in page.text) == (200, True)
+    assert f'formaction="/fr/review" name="shown" value="{shown}"' in page.text, "and back"
+    assert hidden_id(page.text) == form["request_id"]
+    assert elector.code not in page.text
+
+
+async def test_the_other_language_says_what_is_wrong(http: httpx.AsyncClient) -> None:
+    form = {"request_id": new_id(), "vote": "oui", "shown": "errors"}
+    page = await http.post("/en/choose", data=form)
+    assert (page.status_code, "Choose a law." in page.text) == (400, True)
+    assert "Choose yes or no." not in page.text
+    made_up = await http.post("/en/review", data=form | {"law_id": OPEN, "shown": "made-up"})
+    assert (made_up.status_code, "made-up" in made_up.text) == (200, False)
 
 
 async def test_a_wrong_field_keeps_the_id_and_forgets_the_secrets(
@@ -237,14 +281,17 @@ async def test_forms_that_are_not_whole(
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = await http.post("/fr/vote", content=content, headers=headers)
     assert answer.status_code == status
-    assert ">La requête est refusée</h1>" in answer.text
+    assert ">La demande est refusée</h1>" in answer.text
 
 
 async def test_pages_that_are_not_there_are_pages(http: httpx.AsyncClient) -> None:
     answer = await http.get("/fr/rien")
-    assert (answer.status_code, "Il n&#39;y a rien ici" in answer.text) == (404, True)
-    assert (await http.get("/en/review")).status_code == 405
-    assert "Did your vote get through?" in (await http.get("/en/vote")).text
+    assert (answer.status_code, "Il n’y a rien ici." in answer.text) == (404, True)
+    assert (await http.put("/en/review")).status_code == 405
+    for path in ("review", "vote"):
+        page = (await http.get(f"/en/{path}")).text
+        assert "Did your vote arrive?" in page
+        assert f'href="/fr/{path}"' in page
 
 
 async def test_with_one_law_there_is_nothing_to_choose_but_the_vote() -> None:

@@ -99,7 +99,7 @@ async def test_results_live(api: Documented, client: ShardClient) -> None:
     assert f'votes_by_law{{choice="oui",law_id="{OPEN}"}} 7.0' in (await api.get("/metrics")).text
     page = (await api.http.get("/fr/results")).text
     assert '<td class="number">7</td>' in page
-    assert "Résultat final" in page
+    assert "Résultats finaux" in page
 
 
 async def test_results_after_close(
@@ -221,7 +221,7 @@ async def results_page_with(api: Documented, text: str) -> httpx.Response:
 async def test_the_results_page_is_made_once_a_second(api: Documented, client: ShardClient) -> None:
     now_ms = time.time_ns() // 1_000_000
     await publish_anew(client, ResultsSnapshot([LawTally(OPEN, 1200, 300)], now_ms, now_ms))
-    page = await results_page_with(api, "1,500 votes of 600 electors")
+    page = await results_page_with(api, "1,500 votes from 600 registered electors")
     assert page.headers["cache-control"] == "public, max-age=1"
     assert "80.0%" in page.text
     assert "1 200" in (await api.http.get("/fr/results")).text.replace("\N{NO-BREAK SPACE}", " ")
@@ -232,7 +232,7 @@ async def test_the_results_page_is_made_once_a_second(api: Documented, client: S
     reloading = await api.http.get("/en/results?every=30")
     assert reloading.headers["refresh"] == "30"
     await publish_results(client, ResultsSnapshot([LawTally(OPEN, 1201, 300)], now_ms + 1, now_ms))
-    await results_page_with(api, "1,501 votes of 600 electors")
+    await results_page_with(api, "1,501 votes from 600 registered electors")
     assert (await api.http.get("/en/results", headers=known)).status_code == 200
 
 
@@ -248,7 +248,7 @@ async def test_turnout_is_shown_while_the_count_is_closed(
     ):
         page = (await http.get("/en/results")).text
         open_law = page[: page.index(CLOSED)]
-        assert "333 votes of 600 electors" in open_law
-        assert "published after closing" in open_law
+        assert "333 votes from 600 registered electors" in open_law
+        assert "published after voting closes" in open_law
         assert "111" not in open_law
         assert "222" not in open_law
