@@ -22,6 +22,8 @@ from shards.client import ShardClient
 from shards.errors import Unavailable
 from shards.outbox import Outbox, OutboxBatch, OutboxDepth
 
+RECOUNT_LOOK_S = 1.0
+
 log = logging.getLogger(__name__)
 
 
@@ -111,12 +113,14 @@ class Drainer:
         Raises ClickHouseRejected when somebody has to act; the outbox keeps everything.
         """
         work = asyncio.create_task(self._drain(stop))
+        recounting = asyncio.create_task(self._recount())
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({work}, timeout=self._options.stop_grace_ms / 1000)
         finally:
             stopping.cancel()
+            recounting.cancel()
             # Between any two steps a batch can be left: it is read again.
             work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -140,6 +144,14 @@ class Drainer:
                     await _pause(stop, self._options.linger_ms / 1000)
         with contextlib.suppress(Unavailable):  # the leases then expire by themselves
             await self._outbox.release()
+
+    async def _recount(self) -> None:
+        while True:
+            await asyncio.sleep(RECOUNT_LOOK_S)
+            try:
+                await self._publisher.recount_if_due()
+            except (ClickHouseUnavailable, ClickHouseRejected) as error:
+                log.warning("The ballots could not be recounted, which is tried again: %s", error)
 
     async def _store(self, batch: OutboxBatch) -> None:
         started_s = time.perf_counter()

@@ -1,24 +1,29 @@
 """Publishes the tally snapshot that edges serve."""
 
+import logging
 import time
 
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.tally import read_tallies
+from clickhouse.tally import corrected, count_accepted, read_corrections
 from shards.client import ShardClient
-from shards.results import ResultsSnapshot, publish_results
+from shards.results import LawTally, ResultsSnapshot, publish_results
 
 # Counting may take this part of the time at most: with many ballots it is what takes longest.
 _BUSY_PART_MAX = 0.2
 _QUIET_INTERVAL_S = 1.0
+_RECOUNT_MS = 300_000
+
+log = logging.getLogger(__name__)
 
 
 class TallyPublisher:
     """Decides when to count anew, counts, and publishes.
 
     `interval_s` after the last time if something was drained since, else a second after it, to
-    say that the tally is still complete. Another drainer may have stored ballots meanwhile, so
-    it is always counted, never remembered.
+    say that the tally is still complete. Another drainer may have stored votes meanwhile, so
+    they are always counted, never remembered. Accepted attempts are counted, which is quick;
+    `recount_if_due` compares them with the ballots.
     """
 
     def __init__(
@@ -27,7 +32,9 @@ class TallyPublisher:
         self._redis = redis
         self._clickhouse = clickhouse
         self._interval_s = interval_s
+        self._corrections: list[LawTally] = []
         self._complete_until_ms = 0
+        self._recounted_until_ms = 0
         self._drained = True
         self._due_s = 0.0
         self._published_s = 0.0
@@ -47,13 +54,35 @@ class TallyPublisher:
         if now_s < self._due_s or not (self._drained or self._quiet(now_s)):
             return
         complete_until_ms = self._complete_until_ms
-        tallies = await read_tallies(self._clickhouse)
+        tallies = corrected(await count_accepted(self._clickhouse), self._corrections)
         counted_s = time.monotonic() - now_s
-        snapshot = ResultsSnapshot(tallies, int(time.time() * 1000), complete_until_ms)
+        corrected_by = sum(law.oui_count + law.non_count for law in self._corrections)
+        snapshot = ResultsSnapshot(
+            tallies, int(time.time() * 1000), complete_until_ms, corrected_by
+        )
         await publish_results(self._redis, snapshot)
         self._drained = False
         self._published_s = now_s
         self._due_s = now_s + max(self._interval_s, counted_s / _BUSY_PART_MAX)
+
+    async def recount_if_due(self) -> None:
+        """Count the ballots themselves, at first and every five minutes of the servers' time.
+
+        Takes seconds with millions of ballots: not for the way of those that are being stored.
+        Raises ClickHouseUnavailable, ClickHouseRejected.
+        """
+        until_ms = self._complete_until_ms
+        if until_ms - self._recounted_until_ms < _RECOUNT_MS:
+            return
+        corrections = await read_corrections(self._clickhouse, until_ms)
+        self._recounted_until_ms = until_ms
+        if corrections != self._corrections:
+            log.warning(
+                "Accepted attempts are not the ballots, which alone count: Redis lost votes that "
+                "it had confirmed, or a table lost rows; see `scrutin verify`"
+            )
+            self._corrections = corrections
+            self._drained = True  # the tally has changed
 
     def _quiet(self, now_s: float) -> bool:
         return now_s - self._published_s >= _QUIET_INTERVAL_S

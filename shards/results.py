@@ -20,11 +20,13 @@ class ResultsSnapshot(msgspec.Struct, frozen=True):
     """What was counted when.
 
     `complete_until_ms`: every vote accepted before this server time is in the tallies.
+    `corrected`: by how many votes they are more, or fewer, than the attempts that were accepted.
     """
 
     tallies: list[LawTally]
     updated_at_ms: int
     complete_until_ms: int
+    corrected: int = 0
 
 
 async def publish_results(client: ShardClient, snapshot: ResultsSnapshot) -> None:

@@ -205,7 +205,7 @@ def tally_by_adding_batches() -> Iterator[None]:
         await added.store(self, batch)
 
     with (
-        patch.object(publisher, "read_tallies", added.read),
+        patch.object(publisher, "count_accepted", added.read),
         patch.object(VoteSink, "store", store),
     ):
         yield

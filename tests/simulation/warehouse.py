@@ -6,7 +6,8 @@ that is still remembered drops a block; of equal keys FINAL shows one row.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -53,10 +54,7 @@ class Warehouse:
 
     def tallies(self) -> list[tuple[str, int, int]]:
         """Return the rows of `vote_results`."""
-        counts: dict[str, list[int]] = {}
-        for row in self.ballots().values():
-            counts.setdefault(row["law_id"], [0, 0])[row["vote"] == "non"] += 1
-        return [(law, oui, non) for law, (oui, non) in sorted(counts.items())]
+        return _tallied(self.ballots().values())
 
     async def answer(self, delay_parts: float = 1.0) -> None:
         """Let time pass, and perhaps fail."""
@@ -72,6 +70,10 @@ class Warehouse:
         """Answer one of our queries."""
         if query == read_query("tallies"):
             return self.tallies()
+        if query == read_query("accepted"):
+            return _tallied(r for r in self.audit().values() if r["status"] == "accepted")
+        if query == read_query("corrections"):
+            return self._corrections(where["until_ms"])
         if query == read_query("stored_ballots"):
             asked = set(where["ballots"])
             return [list(key) for key in self.ballots() if key in asked]
@@ -79,6 +81,18 @@ class Warehouse:
             return [list(name) for name in self._between(where["table"], where)]
         assert query == read_query("count_stored"), query
         return [[len(self._between(table, where)) for table in ("vote_audit", "ballots")]]
+
+    def _corrections(self, until_ms: int) -> list[tuple[str, int, int]]:
+        def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
+            return Counter(
+                (row["law_id"], row["vote"]) for row in rows if row["stream_ms"] < until_ms
+            )
+
+        more = counted(self.ballots().values())
+        more.subtract(counted(r for r in self.audit().values() if r["status"] == "accepted"))
+        laws = sorted({law for law, _ in more})
+        rows = [(law, more[law, "oui"], more[law, "non"]) for law in laws]
+        return [row for row in rows if any(row[1:])]
 
     def _between(self, table: str, where: dict[str, Any]) -> set[EventName]:
         names = {event_name(row) for row in self.tables[table]}
@@ -120,6 +134,13 @@ def event_name(row: Row) -> EventName:
     return row["shard"], row["stream_ms"], row["stream_seq"]
 
 
+def _tallied(rows: Iterable[Row]) -> list[tuple[str, int, int]]:
+    counts: dict[str, list[int]] = {}
+    for row in rows:
+        counts.setdefault(row["law_id"], [0, 0])[row["vote"] == "non"] += 1
+    return [(law, oui, non) for law, (oui, non) in sorted(counts.items())]
+
+
 def _earlier(one: Row, other: Row) -> bool:
     return (one["stream_ms"], one["stream_seq"]) < (other["stream_ms"], other["stream_seq"])
 
@@ -140,6 +161,8 @@ class _Client:
         **_: object,
     ) -> None:
         rows = [dict(zip(column_names, row, strict=True)) for row in zip(*data, strict=True)]
+        for row in rows:
+            row["request_id"] = row["request_id"].to_bytes(16)
         token = settings["insert_deduplication_token"]
         await self._warehouse.insert(table.removeprefix("scrutin."), rows, token)
 

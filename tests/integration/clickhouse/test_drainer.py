@@ -22,7 +22,7 @@ from shards.command import pack
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.outbox import Outbox, OutboxDepth, OutboxEvent
-from shards.results import ResultsSnapshot, read_results
+from shards.results import LawTally, ResultsSnapshot, read_results
 from shards.roll import RollStore
 from tests.support.clickhouse import FaultProxy, Oracle, assert_agrees, random_events
 from tests.support.rolls import empty, load, make_roll, open_election
@@ -151,6 +151,24 @@ async def test_drains_and_publishes(
     assert log.rows == len(events)
     assert log.up == [True]
     assert log.depths
+
+
+async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
+    redis: ShardClient, client: AsyncClient
+) -> None:
+    """As after Redis lost a vote that it had confirmed."""
+    first = OutboxEvent(
+        7, FIRST_MS, 1, bytes([7]) * 32, "L2025-001", "oui", "accepted", bytes(16), 0
+    )
+    again = first._replace(stream_ms=FIRST_MS + 1, vote="non", request_id=bytes([1]) * 16)
+    await append(redis, [first, again])
+
+    async def counted_once() -> bool:
+        snapshot = await read_results(redis)
+        return snapshot is not None and snapshot.tallies == [LawTally("L2025-001", 1, 0)]
+
+    async with running(drainer(redis, client)):
+        await until(counted_once)
 
 
 async def test_idle_tally_is_kept_fresh(redis: ShardClient, client: AsyncClient) -> None:

@@ -17,3 +17,12 @@ async def test_an_older_snapshot_never_replaces_a_newer_one(client: ShardClient)
         held = await read_results(client)
         assert held is not None
         assert (held.complete_until_ms, held.tallies[0].oui_count) == shown
+
+
+async def test_a_correction_may_count_fewer(client: ShardClient) -> None:
+    accepted = ResultsSnapshot([LawTally("L1", 5, 1)], 1, 1000)
+    ballots = ResultsSnapshot([LawTally("L1", 4, 1)], 1, 1000, -1)
+    stale = ResultsSnapshot([LawTally("L1", 3, 1)], 1, 900, -2)
+    for published, shown in ((accepted, accepted), (ballots, ballots), (stale, ballots)):
+        await publish_results(client, published)
+        assert await read_results(client) == shown
