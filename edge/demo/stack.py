@@ -38,24 +38,38 @@ class Ports(NamedTuple):
 class Stack:
     """All processes of the demo, with their data below one directory.
 
-    Each primary has a replica if `durability` asks for one.
+    Each primary has `replicas`: by default one if `durability` asks for one, else none.
     """
 
-    def __init__(self, data: Path, ports: Ports, durability: DurabilityMode = "replicated") -> None:
+    def __init__(
+        self,
+        data: Path,
+        ports: Ports,
+        durability: DurabilityMode = "replicated",
+        *,
+        replicas: int | None = None,
+        drainers: int = 1,
+    ) -> None:
         self._data = data
         self._ports = ports
         self._durability = durability
-        replicas = REPLICAS_PER_PRIMARY if durability == "replicated" else 0
+        if replicas is None:
+            replicas = REPLICAS_PER_PRIMARY if durability == "replicated" else 0
         self.cluster = LocalCluster(
             data / "redis",
             primaries=PRIMARIES,
             replicas_per_primary=replicas,
+            appendonly=durability != "memory",
             ports=_cluster_ports(data, PRIMARIES * (1 + replicas)),
         )
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
         self.ops_token_file = _ops_token_file(data)
         self.edge = self._service("edge", "serve")
         self.drainer = self._service("drainer", "drain")
+        self.drainers = [
+            self.drainer,
+            *(self._service(f"drainer-{number}", "drain") for number in range(1, drainers)),
+        ]
 
     @property
     def url(self) -> str:
@@ -65,7 +79,7 @@ class Stack:
     @property
     def processes(self) -> list[LocalProcess]:
         """Every process, in the order to start them."""
-        return [*self.cluster.nodes, self.clickhouse, self.drainer, self.edge]
+        return [*self.cluster.nodes, self.clickhouse, *self.drainers, self.edge]
 
     async def start_engines(self) -> None:
         """Start Redis and ClickHouse; raises their errors when one does not come up."""
@@ -82,9 +96,10 @@ class Stack:
 
     async def start_services(self) -> None:
         """Start drainer and edge, wait until votes are taken and counted; raises `StartError`."""
-        self.drainer.start()
-        self.edge.start()
-        await self.wait_ready(watch=(self.drainer, self.edge))
+        services = (*self.drainers, self.edge)
+        for service in services:
+            service.start()
+        await self.wait_ready(watch=services)
 
     async def wait_ready(self, watch: Sequence[LocalProcess] = ()) -> None:
         """Wait until the edge takes votes and knows the count.
@@ -100,7 +115,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything: first who takes votes, last who keeps them."""
-        for process in (self.edge, self.drainer, self.clickhouse):
+        for process in (self.edge, *self.drainers, self.clickhouse):
             process.stop()
         self.cluster.stop()
 
