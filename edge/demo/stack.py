@@ -94,19 +94,21 @@ class Stack:
         finally:
             await client.aclose()
 
-    async def start_services(self) -> None:
-        """Start drainer and edge, wait until votes are taken and counted; raises `StartError`."""
+    async def start_services(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Start drainers and edge, and wait as `wait_ready` does."""
         services = (*self.drainers, self.edge)
         for service in services:
             service.start()
-        await self.wait_ready(watch=services)
+        await self.wait_ready(watch=services, timeout_s=timeout_s)
 
-    async def wait_ready(self, watch: Sequence[LocalProcess] = ()) -> None:
+    async def wait_ready(
+        self, watch: Sequence[LocalProcess] = (), timeout_s: float = READY_TIMEOUT_S
+    ) -> None:
         """Wait until the edge takes votes and knows the count.
 
-        Raises `StartError` when one of `watch` ends instead, TimeoutError after half a minute.
+        Raises `StartError` when one of `watch` ends instead, TimeoutError after `timeout_s`.
         """
-        async with aiohttp.ClientSession() as http, asyncio.timeout(READY_TIMEOUT_S):
+        async with aiohttp.ClientSession() as http, asyncio.timeout(timeout_s):
             while not await self._ready(http):
                 for process in watch:
                     if not process.alive:

@@ -124,6 +124,7 @@ class Generator:
         self, wrk: LocalProcess, attempts: int, watch: Sequence[LocalProcess], report: Report
     ) -> list[tuple[float, int]]:
         began_s = time.monotonic()
+        report("votes", 0, attempts)
         progress = [(0.0, 0)]
         decided_by = dict.fromkeys(range(THREADS), 0)
         finished = 0

@@ -32,6 +32,7 @@ from shards.localcluster import free_ports
 from shards.options import Durability, DurabilityMode, RedisOptions
 
 PATIENCE_S = 60.0  # of the loader and of the watch, on a machine that is kept busy
+READY_TIMEOUT_S = 120.0
 FINAL_TIMEOUT_S = 60.0
 PREPARING = {"write": "rows", "read": "bytes", "sort": "steps", "ballots": "electors"}
 COMPARING = {"comparing": "shards"}
@@ -146,7 +147,7 @@ class Day:
         await self._load("roll loaded", electorate, client)
         loaded_bytes = await watch.redis_bytes() - empty_bytes
         with self._phases.phase("start edge and drainers"):
-            await self._stack.start_services()
+            await self._start_services()
         watching = asyncio.create_task(watch.run())
         try:
             cast = await self._cast(expected)
@@ -166,6 +167,7 @@ class Day:
                 published = await self._final_results(expected)
             with self._phases.phase("verified", "electors", COMPARING) as (phase, report):
                 done = 0
+                report("comparing", 0, SHARDS)
 
                 def compared(shards: int) -> None:
                     nonlocal done
@@ -193,6 +195,15 @@ class Day:
             watch.missed,
         )
 
+    async def _start_services(self) -> None:
+        try:
+            await self._stack.start_services(READY_TIMEOUT_S)
+        except TimeoutError as error:
+            raise RehearsalFailed(
+                f"edge and drainers were not ready within {READY_TIMEOUT_S:.0f} s: "
+                "is the machine busy with something else? --keep keeps their logs"
+            ) from error
+
     async def _load(self, name: str, electorate: Electorate, client: ShardClient) -> None:
         electors = electorate.database.manifest.total
         with self._phases.phase(name, "electors") as (phase, report):
@@ -201,6 +212,7 @@ class Day:
                 phase.count += count
                 report(name, phase.count, electors)
 
+            report(name, 0, electors)
             election = load_election(electorate.election_file)
             await load_roll(client, electorate.database, election, filled)
 
