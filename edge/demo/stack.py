@@ -38,7 +38,8 @@ class Ports(NamedTuple):
 class Stack:
     """All processes of the demo, with their data below one directory.
 
-    Each primary has `replicas`: by default one if `durability` asks for one, else none.
+    Each primary has `replicas`: by default one if `durability` asks for one, else none. Without
+    `appendonly` Redis writes no log, which only the durability `memory` allows.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Stack:
         *,
         replicas: int | None = None,
         drainers: int = 1,
+        appendonly: bool = True,
     ) -> None:
         self._data = data
         self._ports = ports
@@ -59,7 +61,7 @@ class Stack:
             data / "redis",
             primaries=PRIMARIES,
             replicas_per_primary=replicas,
-            appendonly=durability != "memory",
+            appendonly=appendonly,
             ports=_cluster_ports(data, PRIMARIES * (1 + replicas)),
         )
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)

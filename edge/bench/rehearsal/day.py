@@ -94,6 +94,7 @@ class Day:
             options.durability,
             replicas=options.replicas,
             drainers=options.drainers,
+            appendonly=options.durability != "memory",
         )
         self._generator = Generator(data, options.connections)
 
