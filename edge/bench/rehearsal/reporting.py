@@ -86,7 +86,10 @@ def write(directory: Path, options: Options, phases: list[Phase], found: Found) 
 def render(options: Options, phases: list[Phase], found: Found) -> str:
     """Return the report as Markdown."""
     environment = Environment(  # noqa: S701 - Markdown, of figures and names of ours
-        loader=PackageLoader("edge.bench.rehearsal", "."), trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("edge.bench.rehearsal", "."),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     return environment.get_template("report.md").render(
         found=found,
