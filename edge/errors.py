@@ -3,6 +3,7 @@
 EdgeError
 ├── SettingsError       a setting is wrong; the message names its variable or flag
 ├── StartError          the service cannot start or go on: port taken, file unreadable
+├── RehearsalFailed     a rehearsal of referendum day came to no end
 └── BadRequest          a request that gets a problem as its answer
 """
 
@@ -19,6 +20,10 @@ class SettingsError(EdgeError):
 
 class StartError(EdgeError):
     """The service cannot start; the message says what to do."""
+
+
+class RehearsalFailed(EdgeError):
+    """A rehearsal of referendum day came to no end: a process ended, or nothing went on."""
 
 
 class BadRequest(EdgeError):

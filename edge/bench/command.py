@@ -36,6 +36,11 @@ app = cyclopts.App(
     name="bench",
     help="Measure speed and size on this machine, on real engines. Needs wrk and oha on PATH.",
 )
+app.command(
+    "edge.bench.rehearsal.command:rehearsal",
+    name="rehearsal",
+    help="Rehearse referendum day: every elector votes, and every vote is accounted for.",
+)
 
 
 @app.command(name="list")

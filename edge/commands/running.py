@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import uvloop
@@ -25,6 +25,7 @@ EXIT_WRONG_SETTINGS = 2
 EXIT_INTERRUPTED = 130
 
 Command = Callable[..., int]
+T = TypeVar("T")
 
 
 def with_settings(*names: str) -> Callable[[Command], Command]:
@@ -75,6 +76,19 @@ def stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Do the work unless `stop` comes first; return its result, None if it was not done."""
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return None
 
 
 def _complain(error: Exception) -> None:

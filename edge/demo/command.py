@@ -6,15 +6,15 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from edge.commands.running import run, stop_on_signals
+from edge.commands.running import run, stop_on_signals, unless
 from edge.demo.banner import banner
 from edge.demo.electorate import CARDS, Electorate, prepare, read_cards
 from edge.demo.ports import choose
@@ -26,7 +26,6 @@ from hashgen.progress import Report
 
 HTTP_PORT = 8000
 CLICKHOUSE_PORT = 8123
-T = TypeVar("T")
 RESERVED_CARDS = 1000  # electors the simulation leaves to whoever tries the demo
 
 
@@ -86,7 +85,7 @@ async def _demo(plan: Plan, data: Path | None) -> None:
         )
         stack = Stack(directory, ports)
         try:
-            electorate = await _unless(stop, _start(stack, directory, plan, stop))
+            electorate = await unless(stop, _start(stack, directory, plan, stop))
             if electorate is not None:
                 await _live(stack, directory, plan, electorate, stop)
         finally:
@@ -138,19 +137,6 @@ async def _live(
             reserved = min(RESERVED_CARDS, len(voters) // 2)
             simulation = Simulation(stack.url, voters[reserved:], random.Random())  # noqa: S311
             tasks.create_task(simulation.run(stop))
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
-    """Do the work unless `stop` comes first; return its result, None if it was not done."""
-    task = asyncio.ensure_future(work)
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return None
 
 
 def _interruptible(stop: asyncio.Event) -> Report:

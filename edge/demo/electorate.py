@@ -48,9 +48,17 @@ class Electorate(NamedTuple):
     election_file: Path
 
 
-def prepare(data: Path, electors: int | None, csv_file: Path | None, report: Report) -> Electorate:
+def prepare(
+    data: Path,
+    electors: int | None,
+    csv_file: Path | None,
+    report: Report,
+    *,
+    seed: int | None = None,
+) -> Electorate:
     """Make what is not in `data` yet: sample electors, hash database, election file.
 
+    `seed` names the sample (default: another one each time).
     Raises `StartError` if `data` holds other electors than those asked for, hashgen's errors for
     a CSV that is not as it should be, and what `report` raises.
     """
@@ -60,7 +68,7 @@ def prepare(data: Path, electors: int | None, csv_file: Path | None, report: Rep
     csv_file = Path(origin.csv_file or data / "electors.csv")
     if not directory.exists():
         if origin.electors is not None:
-            seed = secrets.randbits(64)
+            seed = secrets.randbits(64) if seed is None else seed
             write_sample(
                 csv_file, origin.electors, [SAMPLE_LAW], seed=seed, force=True, report=report
             )

@@ -38,24 +38,40 @@ class Ports(NamedTuple):
 class Stack:
     """All processes of the demo, with their data below one directory.
 
-    Each primary has a replica if `durability` asks for one.
+    Each primary has `replicas`: by default one if `durability` asks for one, else none. Without
+    `appendonly` Redis writes no log, which only the durability `memory` allows.
     """
 
-    def __init__(self, data: Path, ports: Ports, durability: DurabilityMode = "replicated") -> None:
+    def __init__(
+        self,
+        data: Path,
+        ports: Ports,
+        durability: DurabilityMode = "replicated",
+        *,
+        replicas: int | None = None,
+        drainers: int = 1,
+        appendonly: bool = True,
+    ) -> None:
         self._data = data
         self._ports = ports
         self._durability = durability
-        replicas = REPLICAS_PER_PRIMARY if durability == "replicated" else 0
+        if replicas is None:
+            replicas = REPLICAS_PER_PRIMARY if durability == "replicated" else 0
         self.cluster = LocalCluster(
             data / "redis",
             primaries=PRIMARIES,
             replicas_per_primary=replicas,
+            appendonly=appendonly,
             ports=_cluster_ports(data, PRIMARIES * (1 + replicas)),
         )
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
         self.ops_token_file = _ops_token_file(data)
         self.edge = self._service("edge", "serve")
         self.drainer = self._service("drainer", "drain")
+        self.drainers = [
+            self.drainer,
+            *(self._service(f"drainer-{number}", "drain") for number in range(1, drainers)),
+        ]
 
     @property
     def url(self) -> str:
@@ -65,7 +81,7 @@ class Stack:
     @property
     def processes(self) -> list[LocalProcess]:
         """Every process, in the order to start them."""
-        return [*self.cluster.nodes, self.clickhouse, self.drainer, self.edge]
+        return [*self.cluster.nodes, self.clickhouse, *self.drainers, self.edge]
 
     async def start_engines(self) -> None:
         """Start Redis and ClickHouse; raises their errors when one does not come up."""
@@ -80,18 +96,21 @@ class Stack:
         finally:
             await client.aclose()
 
-    async def start_services(self) -> None:
-        """Start drainer and edge, wait until votes are taken and counted; raises `StartError`."""
-        self.drainer.start()
-        self.edge.start()
-        await self.wait_ready(watch=(self.drainer, self.edge))
+    async def start_services(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Start drainers and edge, and wait as `wait_ready` does."""
+        services = (*self.drainers, self.edge)
+        for service in services:
+            service.start()
+        await self.wait_ready(watch=services, timeout_s=timeout_s)
 
-    async def wait_ready(self, watch: Sequence[LocalProcess] = ()) -> None:
+    async def wait_ready(
+        self, watch: Sequence[LocalProcess] = (), timeout_s: float = READY_TIMEOUT_S
+    ) -> None:
         """Wait until the edge takes votes and knows the count.
 
-        Raises `StartError` when one of `watch` ends instead, TimeoutError after half a minute.
+        Raises `StartError` when one of `watch` ends instead, TimeoutError after `timeout_s`.
         """
-        async with aiohttp.ClientSession() as http, asyncio.timeout(READY_TIMEOUT_S):
+        async with aiohttp.ClientSession() as http, asyncio.timeout(timeout_s):
             while not await self._ready(http):
                 for process in watch:
                     if not process.alive:
@@ -100,7 +119,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything: first who takes votes, last who keeps them."""
-        for process in (self.edge, self.drainer, self.clickhouse):
+        for process in (self.edge, *self.drainers, self.clickhouse):
             process.stop()
         self.cluster.stop()
 
