@@ -22,7 +22,7 @@ $(UV):
 	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 setup: $(UV) ## build .venv with the locked dependencies and the extension
-	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo --extra bench
+	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo --extra bench --extra otel
 
 demo: setup ## the whole system on this machine: make demo ARGS="--electors 100000"
 	@$(BIN)/scrutin demo $(ARGS)
