@@ -1,6 +1,6 @@
 """Whether votes are traced: only where OpenTelemetry's own variables say whereto.
 
-Nothing of OpenTelemetry is loaded otherwise, and no code of it is on a vote's way.
+Otherwise the classes that trace are not even loaded, and no code of theirs is on a vote's way.
 """
 
 from collections.abc import Callable, Iterator, Mapping
