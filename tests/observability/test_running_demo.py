@@ -3,12 +3,13 @@
 And nothing that the day wrote anywhere tells who an elector is.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.observability.day import Day, election_day
-from tests.observability.files import alerts, panels, selectors
+from tests.observability.files import ROOT, alerts, panels, selectors
 from tests.support.demo import eventually
 from tests.support.hashgen_oracle import ballot_hash
 from tests.support.identities import Identities
@@ -78,6 +79,15 @@ def test_every_alert_watches_series_that_are_there(day: Day) -> None:
     assert not without_series(day, watched)
     for alert in alerts():
         day.prometheus.query(alert.expression)
+
+
+def test_what_runbooks_ask_clickhouse_can_be_asked(day: Day) -> None:
+    written = "".join(path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md"))
+    in_quotes = r"""SCRUTIN_CLICKHOUSE_URL" -d (['"])(.+)\1$"""
+    asked = [statement for _, statement in re.findall(in_quotes, written, re.MULTILINE)]
+    assert len(asked) >= 3
+    for statement in asked:
+        day.demo.sql(statement)
 
 
 def test_edges_add_up_to_the_count(evening: Day) -> None:
