@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup chromium screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
+.PHONY: help setup test-tools dashboards screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,21 +22,25 @@ $(UV):
 	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 setup: $(UV) ## build .venv with the locked dependencies and the extension
-	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo --extra bench
+	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo --extra bench --extra otel
 
 demo: setup ## the whole system on this machine: make demo ARGS="--electors 100000"
 	@$(BIN)/scrutin demo $(ARGS)
 
-chromium: # the browser tests' browser, installed where that is allowed
-	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-	  then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	  else echo "The browser tests need Chromium: sudo apt-get install chromium (or your system's package)"; exit 1; fi
+# Programs that only tests need; Debian's packages have their names. `amtool` is in Alertmanager's.
+TEST_TOOLS := chromium prometheus prometheus-alertmanager prometheus-node-exporter
 
-screenshots: setup chromium ## draw every page and state into docs/screenshots
+test-tools: # installed where that is allowed
+	@missing=; for tool in $(TEST_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then :; elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	  then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else echo "The tests need$$missing: sudo apt-get install$$missing (or your system's packages)"; exit 1; fi
+
+screenshots: setup test-tools ## draw every page and state into docs/screenshots
 	@mkdir -p docs/screenshots
 	$(BIN)/pytest -q tests/browser/test_states.py --screenshots docs/screenshots
 
-test: setup chromium ## every test, against real engines on free ports
+test: setup test-tools ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
@@ -52,6 +56,9 @@ bench: setup ## every promise of speed and size measured (needs wrk and oha; abo
 	cargo bench --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only
 	$(BIN)/scrutin bench run --against docs/bench-results.json $(ARGS)
+
+dashboards: setup ## write the Grafana dashboards that compose/dashboards describes
+	$(BIN)/python -m compose.dashboards
 
 format: setup ## apply the formatters
 	$(BIN)/ruff format .

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.backend import Backend, RedisState, RollState
+from edge.backend import Backend, RollState
 from edge.draining import DrainState
 from edge.languages import preferred_language
 from edge.metrics import MEDIA_TYPE, EdgeMetrics
@@ -24,6 +24,7 @@ from edge.problems import (
 )
 from edge.results import law_results, may_see_results
 from edge.version import version
+from edge.watch_metrics import RedisState
 from edge.wire import Reply, json_reply, problem_reply
 from shards.election import Election
 

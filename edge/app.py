@@ -34,6 +34,7 @@ from edge.problems import (
     Problem,
 )
 from edge.rendering import Renderer
+from edge.request_ids import request_id_of
 from edge.results_page import ResultsPage
 from edge.settings import Settings
 from edge.vote_api import VoteEndpoint
@@ -52,8 +53,11 @@ from edge.wire import (
     send_reply,
 )
 from edge.words import LANGUAGES
+from hashgen import BallotHasher
 from shards.election import Election
+from shards.roll import RollStore
 
+DeskMaker = Callable[[BallotHasher, Callable[[], RollStore | None], EdgeMetrics, int], VotingDesk]
 UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready"})  # probes come in bursts
 VOTE_PAGES = frozenset({"/fr/vote", "/en/vote"})  # counted as votes, and they keep the form
 logger = logging.getLogger(__name__)
@@ -68,10 +72,11 @@ class EdgeApp:
         backend: Backend,
         metrics: EdgeMetrics,
         drain_state: Callable[[], DrainState | None] = lambda: None,
+        make_desk: DeskMaker = VotingDesk,
     ) -> None:
         self.admission = Admission(settings, time.monotonic)
         self._metrics = metrics
-        desk = self.desk = VotingDesk(
+        desk = self.desk = make_desk(
             settings.hasher(), lambda: backend.roll, metrics, settings.in_flight_max
         )
         patience = Patience(settings.body_timeout_s)
@@ -82,7 +87,10 @@ class EdgeApp:
         self._refusals = {
             language: self._pages.problem(Problem(RATE_LIMITED), language) for language in LANGUAGES
         }
-        self._read = ReadApi(backend, metrics, drain_state)
+        read = self._read = ReadApi(backend, metrics, drain_state)
+        metrics.watched.lives(
+            ready=lambda: backend.ready and not read.stopping, in_flight=lambda: desk.in_flight
+        )
         self._document = openapi_document()
         body = msgspec.json.encode(self._document)
         self._openapi = Reply(200, base_headers(JSON, body), body)
@@ -126,9 +134,10 @@ class EdgeApp:
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 (the last line: nothing may reach the server)
-            _log_failure(error)
+            _log_failure(error, scope)
             if not started.status:
-                await send_reply(started, _problem(scope, Problem(INTERNAL)))
+                failure = Problem(INTERNAL, request_id=request_id_of(scope))
+                await send_reply(started, _problem(scope, failure))
         finally:
             if started.status:
                 self._count(scope, started.status, perf_counter() - began)
@@ -166,7 +175,7 @@ class EdgeApp:
 
     async def _failure(self, request: Request, _: Exception) -> Response:
         # Starlette raises the error again after this answer, so that it gets logged
-        return self._show(request, Problem(INTERNAL))
+        return self._show(request, Problem(INTERNAL, request_id=request_id_of(request.scope)))
 
     def _show(self, request: Request, problem: Problem) -> Response:
         """Show a problem as a page where pages are, else as a document."""
@@ -196,11 +205,12 @@ def make_app(
     election: Election,
     registry: CollectorRegistry,
     drain_state: Callable[[], DrainState | None],
+    make_edge: Callable[..., EdgeApp] = EdgeApp,
 ) -> tuple[EdgeApp, Backend]:
     """Return the application and the backend that has to be watched."""
     metrics = EdgeMetrics(registry)
     backend = Backend(settings, election, metrics)
-    return EdgeApp(settings, backend, metrics, drain_state), backend
+    return make_edge(settings, backend, metrics, drain_state), backend
 
 
 def _page_language(path: str) -> Language | None:
@@ -213,7 +223,12 @@ def _problem(scope: Scope, problem: Problem) -> Reply:
     return problem_reply(problem, preferred_language(accepted))
 
 
-def _log_failure(error: Exception) -> None:
+def _log_failure(error: Exception, scope: Scope) -> None:
     # the type and the place, never the message or a value: those could quote a request
     place = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("a request failed with %s\n%s", type(error).__name__, place)
+    logger.error(
+        "a request failed with %s\n%s",
+        type(error).__name__,
+        place,
+        extra={"request_id": request_id_of(scope)},
+    )

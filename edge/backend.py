@@ -12,6 +12,7 @@ from typing import Literal
 
 from edge.metrics import EdgeMetrics
 from edge.settings import Settings
+from edge.watch_metrics import RedisState
 from edge.windows import changed, decided_by, window_of
 from shards.client import ShardClient
 from shards.election import Election
@@ -25,7 +26,6 @@ RECONNECT_PAUSE_S = 0.25  # while there is no roll: a new edge should be ready a
 ROLL_CHECK_LOOKS = 5  # the roll, its windows and the cluster's map change rarely
 logger = logging.getLogger(__name__)
 
-RedisState = Literal["unreachable", "not_writable", "partly_writable", "writable"]
 RollState = Literal["unknown", "missing", "incomplete", "loaded"]
 _WRITABLE = frozenset({"partly_writable", "writable"})
 
@@ -51,6 +51,10 @@ class Backend:
         self._key_fingerprint = hasher.key_fingerprint
         self._election_file = election
         self._metrics = metrics
+        self._watched = metrics.watched
+        self._watched.redis_is(self.redis_state)
+        self._watched.needs_replicas(self._options.durability.replicas_needed)
+        self._watched.laws_are(election.laws)
         self._looks = 0
         self._decided_before = 0
         self._looked_at_s = time.monotonic()
@@ -107,9 +111,11 @@ class Backend:
                 await client.aclose()
                 raise
             self.client = client
+        await self._tolerate(self._look_at_primaries(self.client))
+        if self._looks % ROLL_CHECK_LOOKS == 0:
+            await self._tolerate(self._look_at_members(self.client))
         troubles = await self.client.ping()
         self._redis_is("partly_writable" if troubles else "writable", "; ".join(troubles))
-        await self._tolerate(self._look_at_memory(self.client))
         if self.roll is None or self._looks % ROLL_CHECK_LOOKS == 0:
             # A replica that came back counts again: votes wait for every replica there is.
             await self._tolerate(self.client.refresh())
@@ -124,13 +130,20 @@ class Backend:
         except Unavailable as error:
             logger.debug("not seen this time: %s", error)
 
-    async def _look_at_memory(self, client: ShardClient) -> None:
-        self._metrics.memory_read(await client.node_memory())
+    async def _look_at_primaries(self, client: ShardClient) -> None:
+        try:
+            self._watched.primaries_are(await client.primaries())
+        except Unavailable:
+            self._watched.nobody_answers()
+            raise
+
+    async def _look_at_members(self, client: ShardClient) -> None:
+        self._watched.members_are(await client.members())
 
     async def _look_at_results(self, client: ShardClient) -> None:
         self.results = await read_results(client) or self.results
-        if self.results is not None and self.election.results == "live":
-            self._metrics.tallied(self.results.tallies)
+        if self.results is not None:
+            self._watched.results_are(self.results, self.election)
 
     async def _look_at_roll(self, client: ShardClient) -> None:
         try:
@@ -151,12 +164,14 @@ class Backend:
                 " lacks: give the election file that the roll was loaded with"
             )
         self.roll = roll
+        self._watched.roll_is(roll.info.laws)
         self._roll_is("loaded", f"{roll.info.electors} electors, roll {roll.info.roll_id[:16]}")
 
     async def _look_at_windows(self, client: ShardClient) -> None:
         laws = self._election_file.laws
         windows = await read_windows(client, [law.id for law in laws])
         before, self.election = self.election, decided_by(windows, self._election_file)
+        self._watched.laws_are(self.election.laws)
         news = {law.id for law, _ in changed(before, self.election)}
         for ours, decided in changed(self._election_file, self.election):
             if ours.id in news:
@@ -170,6 +185,7 @@ class Backend:
     def _redis_is(self, state: RedisState, why: str = "") -> None:
         if state != self.redis_state:
             self.redis_state = state
+            self._watched.redis_is(state)
             level = logging.INFO if state == "writable" else logging.WARNING
             logger.log(level, "Redis is %s%s", state.replace("_", " "), why and f": {why}")
 
@@ -183,5 +199,5 @@ class Backend:
         now_s = time.monotonic()
         decided = self._metrics.decided_count
         elapsed_s = max(now_s - self._looked_at_s, 1e-3)
-        self._metrics.votes_per_second.set((decided - self._decided_before) / elapsed_s)
+        self._watched.votes_per_second.set((decided - self._decided_before) / elapsed_s)
         self._decided_before, self._looked_at_s = decided, now_s

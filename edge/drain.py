@@ -9,23 +9,24 @@ from prometheus_client import CollectorRegistry, start_http_server
 from clickhouse.errors import ClickHouseUnavailable
 from edge.draining import RETRY_PAUSE_S, DrainKeeper, DrainMetrics
 from edge.errors import StartError
+from edge.metrics import make_registry
 from edge.settings import Settings
 from shards.errors import Unavailable
 
 
 async def drain_until_stopped(
-    settings: Settings, stop: asyncio.Event, metrics_port: int | None
+    settings: Settings, stop: asyncio.Event, metrics_port: int | None, metrics_host: str
 ) -> None:
     """Drain until `stop` is set.
 
     Raises `StartError` when the metrics' port is taken, and what `DrainKeeper.drain` raises
     unless it passes by itself.
     """
-    registry = CollectorRegistry()
+    registry = make_registry()
     keeper = DrainKeeper(settings, DrainMetrics(registry))
     with contextlib.ExitStack() as stack:
         if metrics_port is not None:
-            stack.callback(_serve_metrics(metrics_port, registry))
+            stack.callback(_serve_metrics(metrics_host, metrics_port, registry))
         while not stop.is_set():
             try:
                 await keeper.drain(stop)
@@ -35,11 +36,12 @@ async def drain_until_stopped(
                     await asyncio.wait_for(stop.wait(), RETRY_PAUSE_S)
 
 
-def _serve_metrics(port: int, registry: CollectorRegistry) -> Callable[[], None]:
+def _serve_metrics(host: str, port: int, registry: CollectorRegistry) -> Callable[[], None]:
     try:
-        server, _ = start_http_server(port, addr="127.0.0.1", registry=registry)
+        server, _ = start_http_server(port, addr=host, registry=registry)
     except OSError as error:
-        raise StartError(f"--metrics-port {port}: {error.strerror}") from error
+        where = f"--metrics-host {host}, --metrics-port {port}"
+        raise StartError(f"{where}: {error.strerror}") from error
 
     def close() -> None:
         server.shutdown()

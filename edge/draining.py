@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Callable
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -43,7 +44,14 @@ class DrainMetrics:
             registry=registry,
         )
         self._rows = Counter("clickhouse_insert_rows", "Rows inserted", registry=registry)
+        self._running = Gauge(
+            "drainer_running", "Whether it is connected and drains", registry=registry
+        )
         self._up = Gauge("clickhouse_up", "Whether ClickHouse answered last", registry=registry)
+
+    def lives(self, running: Callable[[], bool]) -> None:
+        """Take whether it drains only when somebody asks."""
+        self._running.set_function(running)
 
     def inserted(self, rows: int, seconds: float) -> None:
         """Count a batch."""
@@ -68,6 +76,7 @@ class DrainKeeper:
         self.state: DrainState = "starting"
         self._settings = settings
         self._metrics = metrics
+        metrics.lives(lambda: self.state == "running")
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
     async def run(self, stop: asyncio.Event) -> None:

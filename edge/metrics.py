@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from shards.results import LawTally
+from edge.watch_metrics import WatchMetrics
 from shards.roll import Cast, CastStatus
-from shards.servers import NodeMemory
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 LATENCY_BUCKETS_S = (
@@ -17,6 +22,13 @@ LATENCY_BUCKETS_S = (
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 VOTE_ROUTE = "/api/v1/vote"
 VOTE_STATUSES = (202, 400, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503)
+
+
+def make_registry() -> CollectorRegistry:
+    """Return a registry of this process alone, with what the system says of it."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
 
 
 class EdgeMetrics:
@@ -54,18 +66,7 @@ class EdgeMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
-        self.votes_per_second = Gauge(
-            "votes_per_second", "Votes decided in the last second", registry=registry
-        )
-        self.redis_memory = Gauge(
-            "redis_memory_used_bytes", "Memory of a Redis primary", ["node"], registry=registry
-        )
-        self.votes_by_law = Gauge(
-            "votes_by_law",
-            "Ballots counted, only where results are published live",
-            ["law_id", "choice"],
-            registry=registry,
-        )
+        self.watched = WatchMetrics(registry)
         # children bound here, so that a vote costs no look-up by label
         self.submitted: Callable[[], None] = submitted.inc
         self.validation_took: Callable[[float], None] = latency.observe
@@ -95,18 +96,6 @@ class EdgeMetrics:
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count an answer of another route."""
         self.requests.labels(route=route, status=str(status)).observe(seconds)
-
-    def tallied(self, tallies: list[LawTally]) -> None:
-        """Publish a live tally."""
-        for tally in tallies:
-            self.votes_by_law.labels(law_id=tally.law_id, choice="oui").set(tally.oui_count)
-            self.votes_by_law.labels(law_id=tally.law_id, choice="non").set(tally.non_count)
-
-    def memory_read(self, memory: dict[str, NodeMemory]) -> None:
-        """Publish the memory of every primary; nodes that left are dropped."""
-        self.redis_memory.clear()
-        for address, node in memory.items():
-            self.redis_memory.labels(node=address).set(node.used_bytes)
 
     def value(self, name: str, **labels: str) -> float:
         """Return a metric's value, 0 before the first."""

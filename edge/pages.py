@@ -37,6 +37,7 @@ from edge.problems import (
     ProblemKind,
 )
 from edge.rendering import SECURITY_HEADERS, Renderer
+from edge.request_ids import remember
 from edge.voting import VotingDesk
 from edge.wire import discard_body, read_body
 from edge.words import LANGUAGES, load_words
@@ -148,10 +149,13 @@ class Pages:
                 identity.nas, identity.code, draft.law_id, draft.vote, draft.request_id
             )
         except ShardsError as error:
-            kind = self._desk.problem_of(error)
+            kind = self._desk.problem_of(error, draft.request_id)
             if kind is INTERNAL:
                 return self.problem(Problem(kind), language)
             return self._busy(draft, kind, language)
+        except Exception:
+            remember(request.scope, draft.request_id)
+            raise
         if cast.status == "invalid":
             self._admission.identification_failed(request.scope)
             return self._with_ballot(

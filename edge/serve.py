@@ -10,18 +10,20 @@ import logging
 import resource
 import signal
 import socket
+from collections.abc import Mapping
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
-from prometheus_client import CollectorRegistry
 
 from edge.app import EdgeApp, make_app
 from edge.backend import Backend
 from edge.draining import DrainKeeper, DrainMetrics
 from edge.errors import StartError
+from edge.metrics import make_registry
 from edge.settings import Settings
+from edge.tracing import tracing, wanted
 from edge.version import version
 from shards.election import load_election
 
@@ -32,17 +34,22 @@ FILES_BESIDES_CONNECTIONS = 256
 logger = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, *, drain: bool) -> None:
+async def serve(settings: Settings, env: Mapping[str, str], *, drain: bool) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is in flight and return.
+
+    Votes are traced if OpenTelemetry's variables in `env` say whereto.
 
     Raises `StartError`, `SettingsError`, and `ConfigurationError` at any time that the roll in
     Redis turns out not to be the one that the settings describe.
     """
     election = load_election(settings.election_file())
-    registry = CollectorRegistry()
+    registry = make_registry()
     keeper = DrainKeeper(settings, DrainMetrics(registry)) if drain else None
-    app, backend = make_app(settings, election, registry, lambda: keeper.state if keeper else None)
-    await serve_app(app, backend, keeper, settings)
+    with tracing(env) if wanted(env) else contextlib.nullcontext(EdgeApp) as make_edge:
+        app, backend = make_app(
+            settings, election, registry, lambda: keeper.state if keeper else None, make_edge
+        )
+        await serve_app(app, backend, keeper, settings)
 
 
 async def serve_app(

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from edge.clients import Network
 from edge.errors import SettingsError
+from edge.logs import LogFormat
 from hashgen import BallotHasher
 from hashgen.errors import HashgenError
 from hashgen.keyfile import make_hasher
@@ -135,6 +136,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="what is logged to stderr")
     ] = "info"
+    log_format: Annotated[
+        LogFormat, Meta(description="json, console, or auto: console on a terminal, else json")
+    ] = "auto"
 
     def __post_init__(self) -> None:
         _check_url("redis_url", self.redis_url, REDIS_URL)

@@ -21,6 +21,7 @@ from edge.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     Problem,
 )
+from edge.request_ids import remember
 from edge.voting import VotingDesk
 from edge.wire import (
     JSON,
@@ -138,8 +139,11 @@ class VoteEndpoint:
             problem = Problem(INVALID_FIELD, error.field, error.reason, str(request_id))
             return self._problem(scope, problem)
         except ShardsError as error:
-            problem = Problem(self._desk.problem_of(error), request_id=str(request_id))
-            return self._problem(scope, problem)
+            kind = self._desk.problem_of(error, request_id)
+            return self._problem(scope, Problem(kind, request_id=str(request_id)))
+        except Exception:
+            remember(scope, request_id)
+            raise
         if cast.status == "accepted":
             return Reply(202, _ACCEPTED_HEADERS, _ACCEPTED % str(request_id).encode())
         return self._decided(scope, cast, request_id, ballot.law_id)

@@ -66,7 +66,7 @@ class VotingDesk:
         metrics.decided(cast)
         return cast
 
-    def problem_of(self, error: ShardsError) -> ProblemKind:
+    def problem_of(self, error: ShardsError, request_id: UUID) -> ProblemKind:
         """Return what a voter is told when the roll gave no decision.
 
         What does not pass by itself is somebody's mistake: it is logged, and no voter is told to
@@ -84,5 +84,10 @@ class VotingDesk:
         if self._complaints.may_say(type(error)):
             # Redis repeats the arguments of a command that it does not know: a ballot's hash
             reason = str(error).partition(", with args")[0]
-            logger.error("votes fail: %s: %s", type(error).__name__, reason)
+            logger.error(
+                "votes fail: %s: %s",
+                type(error).__name__,
+                reason,
+                extra={"request_id": str(request_id)},
+            )
         return INTERNAL

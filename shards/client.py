@@ -17,7 +17,7 @@ from shards.connection import ConnectionLost, Reply
 from shards.errors import NotConfirmed, Overloaded, RollMissing, ShardsError, Unavailable
 from shards.lane import ClientObserver, Lane, NotSent
 from shards.options import RedisOptions
-from shards.servers import NodeMemory, check_settings, read_memory
+from shards.servers import NodeMemory, PrimaryState, check_settings, read_primaries
 from shards.topology import Address, Topology, endpoint_of
 from shards.verdicts import Action, Verdict, judge
 
@@ -144,15 +144,26 @@ class ShardClient:
             if route:
                 self._lane(route.primary).replicas = route.replicas
 
-    async def node_memory(self) -> dict[str, NodeMemory]:
-        """Look at every primary's memory, by "host:port"; raises `Unavailable`.
+    async def primaries(self) -> dict[str, PrimaryState]:
+        """Look at every primary, by "host:port"; raises `Unavailable`.
 
-        What is over the high-water mark is full, for `is_full`, until the next look.
+        What is over the memory high-water mark is full, for `is_full`, until the next look.
         """
-        memory = await read_memory(self._topology)
-        for address, node in memory.items():
-            self._lane(address).full = node.over(self._options.memory_high_water)
-        return {str(address): node for address, node in memory.items()}
+        states = await read_primaries(self._topology)
+        for address, state in states.items():
+            self._lane(address).full = state.memory.over(self._options.memory_high_water)
+        return {str(address): state for address, state in states.items()}
+
+    async def node_memory(self) -> dict[str, NodeMemory]:
+        """Look at every primary as `primaries` does, and return its memory."""
+        return {address: state.memory for address, state in (await self.primaries()).items()}
+
+    async def members(self) -> dict[str, bool]:
+        """Return every node of the cluster, by "host:port", and whether it is up.
+
+        Down is what the cluster agreed on. Raises `Unavailable`, `ConfigurationError`.
+        """
+        return await self._topology.members()
 
     def is_full(self, shard: int) -> bool:
         """Say whether the shard's primary was over the memory high-water mark at the last look."""

@@ -18,6 +18,11 @@ class Durability(msgspec.Struct, frozen=True):
     min_replicas: int = 1
     timeout_ms: int = 1000
 
+    @property
+    def replicas_needed(self) -> int:
+        """How many replicas have to confirm a write at the least."""
+        return self.min_replicas if self.mode == "replicated" else 0
+
 
 class RedisOptions(msgspec.Struct, frozen=True):
     """Where the cluster is and the bounds on talking to it.

@@ -1,5 +1,8 @@
 """What the servers of the cluster are set to, and how full they are."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from shards.errors import ConfigurationError
@@ -20,12 +23,31 @@ class NodeMemory(msgspec.Struct, frozen=True):
         return self.max_bytes > 0 and self.used_bytes > share * self.max_bytes
 
 
-async def read_memory(topology: Topology) -> dict[Address, NodeMemory]:
+class PrimaryState(msgspec.Struct, frozen=True):
+    """A primary as it says itself.
+
+    `replicas_online` counts those in step with it; `aof_ok`: its latest write to the append-only
+    file went well.
+    """
+
+    memory: NodeMemory
+    replicas_online: int
+    aof_ok: bool
+
+
+async def read_primaries(topology: Topology) -> dict[Address, PrimaryState]:
     """Ask every primary; raises `Unavailable`."""
-    return {
-        address: NodeMemory(int(str(info["used_memory"])), int(str(info["maxmemory"])))
-        for address, info in (await topology.primaries_info("memory")).items()
-    }
+    answers = await topology.primaries_info("memory", "replication", "persistence")
+    return {address: _state(info) for address, info in answers.items()}
+
+
+def _state(info: Mapping[str, Any]) -> PrimaryState:
+    replicas = (info.get(f"slave{number}", {}) for number in range(info["connected_slaves"]))
+    return PrimaryState(
+        NodeMemory(info["used_memory"], info["maxmemory"]),
+        sum(replica.get("state") == "online" for replica in replicas),
+        info["aof_last_write_status"] == "ok",
+    )
 
 
 async def check_settings(topology: Topology, durability: Durability) -> None:

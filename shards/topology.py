@@ -128,9 +128,39 @@ class Topology:
                 routes[shard] = Route(primary, len(nodes) - 1)
         return routes
 
-    async def primaries_info(self, section: str) -> dict[Address, dict[str, object]]:
-        """Return `INFO section` of the primaries that answer; raises `Unavailable` if none does."""
-        return await self._ask_each(self._nodes.get_nodes_by_server_type(PRIMARY), "INFO", section)
+    async def primaries_info(self, *sections: str) -> dict[Address, dict[str, Any]]:
+        """Return `INFO` of the primaries that answer; raises `Unavailable` if none does."""
+        return await self._ask_each(self._primaries(), "INFO", *sections)
+
+    async def members(self) -> dict[str, bool]:
+        """Return every node that the cluster knows, by "host:port", False if agreed to be down.
+
+        Raises `Unavailable` if no primary answers, `ConfigurationError` if our user may not ask.
+        """
+        for node in self._primaries():
+            try:
+                [members] = (await self._ask_each([node], "CLUSTER NODES")).values()
+            except Unavailable:
+                continue
+            except NoPermissionError as error:
+                raise ConfigurationError(f"the Redis user needs CLUSTER|NODES: {error}") from error
+            return self._named(members)
+        raise Unavailable("no Redis node answers")
+
+    def _named(self, members: dict[str, dict[str, Any]]) -> dict[str, bool]:
+        """Call nodes as the slot map calls them: by host name where the cluster announces names."""
+        in_map = {f"{node.host}:{node.port}" for node in self._nodes.nodes_cache.values()}
+        states = {}
+        for address, member in members.items():
+            name = f"{member['hostname']}:{address.rpartition(':')[2]}"
+            flags = member["flags"].split(",")
+            states[address if address in in_map or not member["hostname"] else name] = (
+                "fail" not in flags
+            )
+        return states
+
+    def _primaries(self) -> list[ClusterNode]:
+        return self._nodes.get_nodes_by_server_type(PRIMARY)
 
     async def settings(self, names: list[str]) -> dict[Address, dict[str, str]]:
         """Return configuration settings of every node that answers, replicas too.

@@ -1,5 +1,6 @@
 """`scrutin serve` and `scrutin drain`."""
 
+import os
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -28,21 +29,24 @@ def serve(
         from edge.serve import serve as serve_until_stopped
 
         settings = settings_of(flags)
-        logs.configure(settings.log_level)
-        await serve_until_stopped(settings, drain=drain)
+        logs.configure(settings.log_level, settings.log_format)
+        await serve_until_stopped(settings, os.environ, drain=drain)
 
     return run(work)
 
 
 @with_settings(
     "redis_url", "redis_timeout_s", "clickhouse_url", "durability", "min_replicas",
-    "durability_timeout_ms", "log_level",
+    "durability_timeout_ms", "log_level", "log_format",
 )  # fmt: skip
 def drain(
     *,
     metrics_port: Annotated[
-        int | None, Parameter(help="Serve the drainer's metrics on this port of this machine.")
+        int | None, Parameter(help="Serve the drainer's metrics on this port.")
     ] = None,
+    metrics_host: Annotated[
+        str, Parameter(help="Address that the metrics are served on.")
+    ] = "127.0.0.1",
     **flags: Any,  # noqa: ANN401 (one for each setting)
 ) -> int:
     """Move votes from the outbox to ClickHouse until SIGTERM or Ctrl-C.
@@ -55,7 +59,7 @@ def drain(
         from edge.drain import drain_until_stopped
 
         settings = settings_of(flags)
-        logs.configure(settings.log_level)
-        await drain_until_stopped(settings, stop_on_signals(), metrics_port)
+        logs.configure(settings.log_level, settings.log_format)
+        await drain_until_stopped(settings, stop_on_signals(), metrics_port, metrics_host)
 
     return run(work)

@@ -1,19 +1,23 @@
 """What the demo prints when it is up."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.demo.electorate import Card
 
 
-def banner(
-    url: str,
-    clickhouse_url: str,
-    redis_url: str,
-    cards: list[Card],
-    data: Path,
-    ops_token_file: Path,
-) -> str:
+class Urls(NamedTuple):
+    """Where things are."""
+
+    edge: str
+    drainer_metrics: str
+    clickhouse: str
+    redis: str
+
+
+def banner(urls: Urls, cards: list[Card], data: Path, ops_token_file: Path) -> str:
     """Return the text: where things are, and how to try them."""
+    url = urls.edge
     card = cards[0]
     sql = "SELECT * FROM scrutin.vote_results FORMAT PrettyCompact"
     ballot = f'{{"nas":"{card.nas}","code":"{card.code}","law_id":"{card.law_id}","vote":"oui"}}'
@@ -29,8 +33,9 @@ def banner(
         f"  API docs          {url}/docs",
         f"  Operations        {url}/ops  (any user name, password: cat {ops_token_file})",
         f"  Metrics           {url}/metrics",
-        f"  ClickHouse        {clickhouse_url}  (database scrutin)",
-        f"  Redis cluster     {redis_url}",
+        f"  Drainer's metrics {urls.drainer_metrics}",
+        f"  ClickHouse        {urls.clickhouse}  (database scrutin)",
+        f"  Redis cluster     {urls.redis}",
         f"  Data and logs     {data}",
         "",
         "Voters' cards to try:",
@@ -40,7 +45,7 @@ def banner(
         f"  curl -i {url}/api/v1/vote -H 'Content-Type: application/json' -d '{ballot}'",
         "",
         "Ask ClickHouse for the count:",
-        f"  curl {clickhouse_url} -d '{sql}'",
+        f"  curl {urls.clickhouse} -d '{sql}'",
         "",
     ]
     return "\n".join(lines)

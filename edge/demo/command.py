@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from edge.commands.running import run, stop_on_signals, unless
-from edge.demo.banner import banner
+from edge.demo.banner import Urls, banner
 from edge.demo.electorate import CARDS, Electorate, prepare, read_cards
 from edge.demo.ports import choose
 from edge.demo.simulation import Simulation
@@ -120,14 +120,8 @@ async def _live(
 ) -> None:
     """Show the banner, then keep things running until `stop`."""
     cards = read_cards(electorate.csv_file, CARDS)
-    text = banner(
-        stack.url,
-        stack.clickhouse.url,
-        stack.cluster.url,
-        cards,
-        directory,
-        stack.ops_token_file,
-    )
+    urls = Urls(stack.url, stack.drainer_metrics_url, stack.clickhouse.url, stack.cluster.url)
+    text = banner(urls, cards, directory, stack.ops_token_file)
     sys.stdout.write(text)
     sys.stdout.flush()
     async with asyncio.TaskGroup() as tasks:

@@ -67,7 +67,10 @@ class Stack:
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
         self.ops_token_file = _ops_token_file(data)
         self.edge = self._service("edge", "serve")
-        self.drainer = self._service("drainer", "drain")
+        self._drainer_metrics_port = free_ports(1)[0]
+        self.drainer = self._service(
+            "drainer", "drain", "--metrics-port", str(self._drainer_metrics_port)
+        )
         self.drainers = [
             self.drainer,
             *(self._service(f"drainer-{number}", "drain") for number in range(1, drainers)),
@@ -77,6 +80,11 @@ class Stack:
     def url(self) -> str:
         """Base URL of the edge."""
         return f"http://127.0.0.1:{self._ports.http}"
+
+    @property
+    def drainer_metrics_url(self) -> str:
+        """Where the drainer's metrics are."""
+        return f"http://127.0.0.1:{self._drainer_metrics_port}/metrics"
 
     @property
     def processes(self) -> list[LocalProcess]:
@@ -135,7 +143,7 @@ class Stack:
                 return False
         return True
 
-    def _service(self, name: str, role: str) -> LocalProcess:
+    def _service(self, name: str, role: str, *flags: str) -> LocalProcess:
         env = {
             "SCRUTIN_REDIS_URL": self.cluster.url,
             "SCRUTIN_CLICKHOUSE_URL": self.clickhouse.url,
@@ -147,7 +155,7 @@ class Stack:
             "SCRUTIN_EXEMPT_LOOPBACK": "true",
             "SCRUTIN_OPS_TOKEN_FILE": str(self.ops_token_file),
         }
-        argv = [sys.executable, "-P", "-m", "edge", role]
+        argv = [sys.executable, "-P", "-m", "edge", role, *flags]
         return LocalProcess(name, argv, log=self._data / f"{name}.log", env=env)
 
 

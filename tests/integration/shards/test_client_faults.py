@@ -19,6 +19,7 @@ from shards.localcluster import LocalCluster, LocalNode
 from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
+from tests.support.edges import until
 from tests.support.rolls import LAW, Roll
 
 T = TypeVar("T")
@@ -204,6 +205,31 @@ async def test_a_stalled_server_costs_no_more_than_the_timeout(
         await insist(lambda: store.cast(b"s" * 32, LAW, "oui", b"a" * 16))
     finally:
         await client.aclose()
+
+
+async def test_who_is_down_and_which_primary_lacks_a_replica(
+    cluster: LocalCluster, client: ShardClient
+) -> None:
+    replica = cluster.nodes[-1]  # the first three are the primaries
+    name = f"127.0.0.1:{replica.port}"
+    members = await client.members()
+    assert len(members) == len(cluster.nodes)
+    assert all(members.values())
+    assert all(state.replicas_online == 1 for state in (await client.primaries()).values())
+    replica.kill()
+    try:
+
+        async def agreed() -> bool:
+            await client.refresh()
+            return not (await client.members())[name]
+
+        await until(agreed, "a replica that is down")
+        online = [state.replicas_online for state in (await client.primaries()).values()]
+        assert sorted(online) == [0, 1, 1]
+        assert all(state.aof_ok for state in (await client.primaries()).values())
+    finally:
+        replica.start()
+        await cluster.wait_healthy()
 
 
 async def test_no_cluster_at_all() -> None:
