@@ -36,13 +36,16 @@ def serve(
 
 @with_settings(
     "redis_url", "redis_timeout_s", "clickhouse_url", "durability", "min_replicas",
-    "durability_timeout_ms", "log_level",
+    "durability_timeout_ms", "tls_cert_file", "tls_key_file", "log_level",
 )  # fmt: skip
 def drain(
     *,
     metrics_port: Annotated[
-        int | None, Parameter(help="Serve the drainer's metrics on this port of this machine.")
+        int | None, Parameter(help="Serve the drainer's metrics on this port.")
     ] = None,
+    metrics_host: Annotated[
+        str, Parameter(help="Address that the metrics are served on.")
+    ] = "127.0.0.1",
     **flags: Any,  # noqa: ANN401 (one for each setting)
 ) -> int:
     """Move votes from the outbox to ClickHouse until SIGTERM or Ctrl-C.
@@ -56,6 +59,6 @@ def drain(
 
         settings = settings_of(flags)
         logs.configure(settings.log_level)
-        await drain_until_stopped(settings, stop_on_signals(), metrics_port)
+        await drain_until_stopped(settings, stop_on_signals(), metrics_port, metrics_host)
 
     return run(work)
