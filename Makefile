@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup chromium screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
+.PHONY: help setup chromium kubectl screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,11 +32,14 @@ chromium: # the browser tests' browser, installed where that is allowed
 	  then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "The browser tests need Chromium: sudo apt-get install chromium (or your system's package)"; exit 1; fi
 
+kubectl: # builds k8s/ for its tests
+	@command -v kubectl >/dev/null || { echo "The tests of k8s/ need kubectl 1.27 or newer: https://kubernetes.io/docs/tasks/tools/"; exit 1; }
+
 screenshots: setup chromium ## draw every page and state into docs/screenshots
 	@mkdir -p docs/screenshots
 	$(BIN)/pytest -q tests/browser/test_states.py --screenshots docs/screenshots
 
-test: setup chromium ## every test, against real engines on free ports
+test: setup chromium kubectl ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
