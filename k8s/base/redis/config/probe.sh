@@ -11,7 +11,7 @@ ask() {
         "$@" 2>&1
 }
 
-reply=$(ask PING)
+reply=$(ask PING) || reply=${reply:-no answer}
 case "$1:$reply" in
     *:PONG) ;;
     alive:*LOADING* | alive:*MASTERDOWN*) exit 0 ;;
