@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup test-tools dashboards screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
+.PHONY: help setup test-tools kubectl dashboards screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ demo: setup ## the whole system on this machine: make demo ARGS="--electors 1000
 	@$(BIN)/scrutin demo $(ARGS)
 
 # Programs that only tests need; Debian's packages have their names. `amtool` is in Alertmanager's.
-TEST_TOOLS := chromium prometheus prometheus-alertmanager prometheus-node-exporter
+TEST_TOOLS := chromium wrk prometheus prometheus-alertmanager prometheus-node-exporter
 
 test-tools: # installed where that is allowed
 	@missing=; for tool in $(TEST_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
@@ -36,11 +36,14 @@ test-tools: # installed where that is allowed
 	  then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  else echo "The tests need$$missing: sudo apt-get install$$missing (or your system's packages)"; exit 1; fi
 
+kubectl: # builds k8s/ for its tests
+	@command -v kubectl >/dev/null || { echo "The tests of k8s/ need kubectl 1.27 or newer: https://kubernetes.io/docs/tasks/tools/"; exit 1; }
+
 screenshots: setup test-tools ## draw every page and state into docs/screenshots
 	@mkdir -p docs/screenshots
 	$(BIN)/pytest -q tests/browser/test_states.py --screenshots docs/screenshots
 
-test: setup test-tools ## every test, against real engines on free ports
+test: setup test-tools kubectl ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 

@@ -3,18 +3,22 @@
 ClickHouse has no transactions over DDL, so each statement is safe to repeat and a migration is
 recorded only after its last one: interrupted, or run by two programs at once, it is simply run
 again. Files are never edited once released; a change is a new file. A database that already has
-newer migrations than this release is left as it is: migrations only add.
+newer migrations than this release is left as it is: migrations only add. Among replicas one of
+them migrates, and the others follow (`clickhouse.replication`).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.errors import MigrationError
+from clickhouse.replication import REPLICATED_DDL, create_database, replicated
 from clickhouse.retry import classified
 from clickhouse.sql import Script, read_migrations, read_query, split_statements
+
+Run = Callable[[AsyncClient, str], Awaitable[None]]  # carries out one statement of the schema
 
 
 async def migrate(client: AsyncClient, scripts: Sequence[Script] | None = None) -> list[str]:
@@ -24,14 +28,14 @@ async def migrate(client: AsyncClient, scripts: Sequence[Script] | None = None) 
     was edited since, ClickHouseUnavailable, ClickHouseRejected.
     """
     with classified():
-        await client.command("CREATE DATABASE IF NOT EXISTS scrutin")
-        await client.command(read_query("create_schema_migrations"))
+        run = _replicated if await create_database(client) else _alone
+        await run(client, read_query("create_schema_migrations"))
         recorded = await _recorded(client)
         applied = []
         for script in read_migrations() if scripts is None else scripts:
             checksum = hashlib.sha256(script.text.encode()).hexdigest()
             if script.name not in recorded:
-                await _apply(client, script, checksum)
+                await _apply(client, run, script, checksum)
                 applied.append(script.name)
             elif recorded[script.name] != checksum:
                 raise MigrationError(
@@ -46,9 +50,17 @@ async def _recorded(client: AsyncClient) -> dict[str, str]:
     return {name: checksum.decode() for name, checksum in rows}
 
 
-async def _apply(client: AsyncClient, script: Script, checksum: str) -> None:
+async def _alone(client: AsyncClient, statement: str) -> None:
+    await client.command(statement)
+
+
+async def _replicated(client: AsyncClient, statement: str) -> None:
+    await client.command(replicated(statement), settings=REPLICATED_DDL)
+
+
+async def _apply(client: AsyncClient, run: Run, script: Script, checksum: str) -> None:
     for statement in split_statements(script.text):
-        await client.command(statement)
+        await run(client, statement)
     await client.insert(
         "scrutin.schema_migrations",
         [[script.name, checksum.encode(), datetime.now(UTC)]],

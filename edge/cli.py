@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("edge.demo.command:demo", "The whole system on this machine, with sample voters."),
     "hashgen": ("hashgen.cli:app", "Make and check hash databases, offline."),
     "roll": ("edge.commands.roll:app", "Load the roll into Redis, and look at it."),
+    "redis": ("edge.commands.redis:app", "Bring the servers of the Redis cluster together."),
     "serve": ("edge.commands.serving:serve", "Serve the API and the voters' pages."),
     "drain": ("edge.commands.serving:drain", "Move votes from the outbox to ClickHouse."),
     "results": ("edge.commands.results:results", "Show the count as ClickHouse has it."),

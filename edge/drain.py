@@ -19,14 +19,15 @@ async def drain_until_stopped(
 ) -> None:
     """Drain until `stop` is set.
 
-    Raises `StartError` when the metrics' port is taken, and what `DrainKeeper.drain` raises
-    unless it passes by itself.
+    Raises `SettingsError`, `StartError` when the metrics' port is taken, and what
+    `DrainKeeper.drain` raises unless it passes by itself.
     """
+    settings.check_tls()
     registry = make_registry()
     keeper = DrainKeeper(settings, DrainMetrics(registry))
     with contextlib.ExitStack() as stack:
         if metrics_port is not None:
-            stack.callback(_serve_metrics(metrics_host, metrics_port, registry))
+            stack.callback(_serve_metrics(metrics_host, metrics_port, settings, registry))
         while not stop.is_set():
             try:
                 await keeper.drain(stop)
@@ -36,9 +37,18 @@ async def drain_until_stopped(
                     await asyncio.wait_for(stop.wait(), RETRY_PAUSE_S)
 
 
-def _serve_metrics(host: str, port: int, registry: CollectorRegistry) -> Callable[[], None]:
+def _serve_metrics(
+    host: str, port: int, settings: Settings, registry: CollectorRegistry
+) -> Callable[[], None]:
+    cert, key = settings.tls_cert_file, settings.tls_key_file
     try:
-        server, _ = start_http_server(port, addr=host, registry=registry)
+        server, _ = start_http_server(
+            port,
+            addr=host,
+            registry=registry,
+            certfile=str(cert) if cert else None,
+            keyfile=str(key) if key else None,
+        )
     except OSError as error:
         where = f"--metrics-host {host}, --metrics-port {port}"
         raise StartError(f"{where}: {error.strerror}") from error

@@ -12,7 +12,7 @@ import signal
 import socket
 from collections.abc import Mapping
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
@@ -57,6 +57,7 @@ async def serve_app(
 ) -> None:
     """Serve an application; raises as `serve` does."""
     settings.check_shutdown()
+    settings.check_tls()
     address = await _address(settings)
     _allow_connections(settings.connections_max)
     try:
@@ -88,8 +89,9 @@ async def _run(
     stopping = asyncio.create_task(stop.wait())
     draining = asyncio.create_task(keeper.run(stop)) if keeper else None
     logger.info(
-        "scrutin %s serves on http://%s:%d, durability %s, %s",
+        "scrutin %s serves on %s://%s:%d, durability %s, %s",
         version(),
+        "https" if settings.tls_cert_file else "http",
         settings.host,
         settings.port,
         settings.durability,
@@ -132,6 +134,9 @@ def _server(app: EdgeApp, address: str, settings: Settings) -> Server:
             header_read_timeout=round(settings.header_timeout_s * 1000),
             max_buffer_size=HEADERS_BYTES_MAX,
         ),
+        ssl_cert=settings.tls_cert_file,
+        ssl_key=settings.tls_key_file,
+        ssl_protocol_min=SSLProtocols.tls12,
         log_level=LogLevels.error,
         log_dictconfig={
             "version": 1,

@@ -6,6 +6,7 @@ hyphens. The environment is read by `from_env` alone, at a command's entry.
 
 import difflib
 import ipaddress
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, cast, get_type_hints
@@ -87,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535, description="port to listen on")] = 8000
+    tls_cert_file: Annotated[
+        Path | None, Meta(description="certificate chain (PEM): serve HTTPS instead of HTTP")
+    ] = None
+    tls_key_file: Annotated[Path | None, Meta(description="its private key (PEM)")] = None
     connections_max: Annotated[
         int, Meta(ge=1, le=1_000_000, description="connections served at once")
     ] = 10_000
@@ -154,6 +159,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "hash_key_file",
             "must be set when SCRUTIN_HASH_SCHEME is hmac-sha256, and only then",
         )
+        _require(
+            (self.tls_cert_file is None) == (self.tls_key_file is None),
+            "tls_cert_file",
+            "must be set with SCRUTIN_TLS_KEY_FILE, or neither",
+        )
         self.trusted_networks()
 
     def check_shutdown(self) -> None:
@@ -191,6 +201,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return make_hasher(self.hash_scheme, self.hash_key_file)
         except HashgenError as error:
             raise SettingsError(f"{variable('hash_key_file')}: {error}") from error
+
+    def check_tls(self) -> None:
+        """Raise `SettingsError` if the TLS files cannot be used, naming the file at fault."""
+        if self.tls_cert_file is None:
+            return
+        for name, path in (
+            ("tls_cert_file", self.tls_cert_file),
+            ("tls_key_file", self.tls_key_file),
+        ):
+            assert path is not None
+            try:
+                path.read_bytes()
+            except OSError as error:
+                raise SettingsError(f"{variable(name)}: {path}: {error.strerror}") from error
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                self.tls_cert_file, self.tls_key_file
+            )
+        except ssl.SSLError as error:
+            raise SettingsError(
+                f"{variable('tls_cert_file')}: no certificate and key that belong together: "
+                f"{error.reason or error}"
+            ) from error
 
     def ops_token(self) -> str | None:
         """Return the token of /ops, None when /ops is off; raises `SettingsError`."""

@@ -37,7 +37,7 @@ def serve(
 
 @with_settings(
     "redis_url", "redis_timeout_s", "clickhouse_url", "durability", "min_replicas",
-    "durability_timeout_ms", "log_level", "log_format",
+    "durability_timeout_ms", "tls_cert_file", "tls_key_file", "log_level", "log_format",
 )  # fmt: skip
 def drain(
     *,

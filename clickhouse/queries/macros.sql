@@ -1,0 +1,2 @@
+SELECT macro
+FROM system.macros
