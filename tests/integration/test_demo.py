@@ -85,7 +85,7 @@ def test_what_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
         assert demo.cards() == [first, second, third]
         assert demo.vote(second).status_code == 409
         assert demo.vote(third).status_code == 202
-        eventually(lambda: demo.results()["oui_count"] == 3, 2)
+        eventually(lambda: demo.results()["oui_count"] == 3, 10)
 
 
 def accepted(demo: Demo, card: dict[str, str]) -> bool:

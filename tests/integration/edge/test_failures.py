@@ -110,7 +110,7 @@ async def test_a_vote_that_fails_is_a_problem_and_is_counted(
     await client.call(shard, pack("DEL", repeats))
     assert (answer.status_code, answer.json()["type"]) == (500, "/docs#internal")
     assert await answers_counted(own_api, "/api/v1/vote", 500) == 1
-    [line] = logged(own_edge, "a request failed with ValueError")
+    [line] = logged(own_edge, "a request failed with KeyError")
     assert line["request_id"] == answer.json()["request_id"] == str(request_id)
     assert elector.nas not in own_edge.log
 
