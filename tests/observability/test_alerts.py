@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -102,6 +103,26 @@ def test_inhibitions_name_only_alerts_there_are() -> None:
     for rule in read_yaml(ALERTMANAGER)["inhibit_rules"]:
         for matcher in rule["source_matchers"] + rule["target_matchers"]:
             assert set(re.findall(r"\w+", matcher.partition("=")[2])) <= names, matcher
+
+
+def test_jobs_that_alerts_name_are_scraped_in_compose_and_in_kubernetes() -> None:
+    """An alert on a job of another name would never fire."""
+    named = {job for alert in alerts() for job in re.findall(r'job="(\w+)"', alert.expression)}
+    assert named == {"edge", "drainer"}
+    scraped = read_yaml(PROMETHEUS / "prometheus.yml")["scrape_configs"]
+    assert named <= {job["job_name"] for job in scraped}
+    monitors = yaml.safe_load_all(
+        (ROOT / "k8s/components/monitoring/service-monitors.yaml").read_text()
+    )
+    assert named <= {job_of(monitor) for monitor in monitors}
+
+
+def job_of(monitor: dict[str, Any]) -> str:
+    """Return the job of a ServiceMonitor's series: its service's name, unless relabelled."""
+    for relabeling in monitor["spec"]["endpoints"][0].get("relabelings", []):
+        if relabeling["targetLabel"] == "job":
+            return str(relabeling["replacement"])
+    return str(monitor["metadata"]["name"])
 
 
 def test_the_series_of_an_expression() -> None:
