@@ -28,6 +28,7 @@ ELECTORS = 2000
 CARDS = 3  # on the demo's banner, for whoever tries it
 PAUSE_S = 0.05
 START_TIMEOUT_S = 60.0
+NOTICED_TIMEOUT_S = 30.0
 
 
 class Voters:
@@ -117,7 +118,21 @@ class Day:
                     http.post(page, data=fields | {"vote": "non", "request_id": str(uuid.uuid4())})
 
     def kill_a_server(self) -> None:
-        """Kill a Redis server that votes are decided on; the demo starts it again."""
+        """Kill a Redis server that votes are decided on until edges say so.
+
+        The demo starts it again, perhaps before any edge has looked.
+        """
+        logs = [*self.demo.data.rglob("edge.log"), self._edge.log]
+
+        def noticed() -> bool:
+            if any("Redis is partly" in log.read_text(errors="replace") for log in logs):
+                return True
+            self._kill_a_server()
+            return False
+
+        eventually(noticed, NOTICED_TIMEOUT_S)
+
+    def _kill_a_server(self) -> None:
         port = self.demo.redis_url.rpartition(":")[2]
         for child in self.demo.children():
             try:
@@ -126,7 +141,6 @@ class Day:
                     return
             except psutil.NoSuchProcess:
                 continue
-        raise AssertionError(f"no server on port {port}")
 
     def metrics_urls(self) -> list[str]:
         """Return where metrics are."""
