@@ -116,15 +116,19 @@ class Drainer:
         recounting = asyncio.create_task(self._recount())
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            # The recount ends only by a failure that nobody foresaw, which ends the drainer too.
+            ended = {work, stopping, recounting}
+            await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({work}, timeout=self._options.stop_grace_ms / 1000)
         finally:
             stopping.cancel()
             recounting.cancel()
             # Between any two steps a batch can be left: it is read again.
             work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
+            await asyncio.wait({work, recounting})
+        for task in (work, recounting):
+            if not task.cancelled():
+                task.result()
 
     async def _drain(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -153,7 +153,7 @@ async def _replicate(groups: list[Group], there: list[Server]) -> list[str]:
                 await _replicate_one(server, owner)
                 made.append(str(server.address))
     for server in there:
-        while not await server.settled():  # noqa: ASYNC110
+        while not await server.settled():  # noqa: ASYNC110 - servers tell nobody
             await asyncio.sleep(POLL_S)
     return made
 

@@ -103,7 +103,7 @@ class Generator:
             progress = await self._follow(wrk, attempts, watch, report)
             wrk.send(signal.SIGINT)  # it then writes its report and ends
             async with asyncio.timeout(WRK_STOP_TIMEOUT_S):
-                while wrk.alive:  # noqa: ASYNC110
+                while wrk.alive:  # noqa: ASYNC110 - a process tells nobody
                     await asyncio.sleep(POLL_S)
         finally:
             wrk.kill()

@@ -116,6 +116,7 @@ class Trial:
         """Have the log written anew, and wait for it."""
         async with self._server.client() as redis, asyncio.timeout(REWRITE_TIMEOUT_S):
             await redis.bgrewriteaof()
+            # Servers tell nobody when they are done.
             while (state := await redis.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110
                 await asyncio.sleep(POLL_S)
         if state["aof_last_bgrewrite_status"] != "ok":

@@ -15,6 +15,7 @@ from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
+from clickhouse.publisher import TallyPublisher
 from hashgen import ballot_hash
 from shards import keys
 from shards.client import ShardClient
@@ -169,6 +170,17 @@ async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
 
     async with running(drainer(redis, client)):
         await until(counted_once)
+
+
+async def test_a_recount_that_fails_for_no_known_reason_ends_the_drainer_loudly(
+    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: TallyPublisher) -> None:
+        raise LookupError("a row that nobody foresaw")
+
+    monkeypatch.setattr(TallyPublisher, "recount_if_due", fails)
+    with pytest.raises(LookupError, match="nobody foresaw"):
+        await drainer(redis, client).run(asyncio.Event())
 
 
 async def test_idle_tally_is_kept_fresh(redis: ShardClient, client: AsyncClient) -> None:
