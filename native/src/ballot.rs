@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 use crate::normalise::{self, CODE_CHARS_MAX, Fault, LAW_ID_CHARS_MAX, NAS_DIGITS};
 
@@ -62,7 +62,9 @@ impl Ballot {
 
 impl Drop for Ballot {
     fn drop(&mut self) {
-        self.message.zeroize();
+        // In place of volatile writes, which would be made byte by byte.
+        self.message.fill(0);
+        optimization_barrier(&self.message);
     }
 }
 
