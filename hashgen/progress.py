@@ -5,9 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
 PLAIN_INTERVAL_S = 5.0
 
 Report = Callable[[str, int, int], None]
@@ -17,39 +14,14 @@ Report = Callable[[str, int, int], None]
 @contextmanager
 def reporting(units: dict[str, str]) -> Iterator[Report]:
     """Yield a Report on stderr. `units` names what each phase counts, `bytes` included."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield PlainReport(units)
         return
-    columns = (
-        TextColumn("{task.description:>6}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield BarReport(units, progress)
+    # Here, since rich takes as long to import as a million electors to hash.
+    from hashgen.bars import bars
 
-
-class BarReport:
-    """One bar a phase, with rate and time left."""
-
-    def __init__(self, units: dict[str, str], progress: Progress) -> None:
-        self._units = units
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, phase: str, done: int, total: int) -> None:
-        """Show the phase's state."""
-        if phase not in self._tasks:
-            for earlier in self._tasks.values():
-                self._progress.update(earlier, completed=self._progress.tasks[earlier].total)
-            self._tasks[phase] = self._progress.add_task(phase, total=total or None, rate="")
-        task_id = self._tasks[phase]
-        self._progress.update(task_id, completed=done)
-        speed = self._progress.tasks[task_id].speed
-        self._progress.update(task_id, rate=rate_text(speed or 0.0, self._units[phase]))
+    with bars(units) as report:
+        yield report
 
 
 class PlainReport:

@@ -17,18 +17,32 @@ const MESSAGE_BYTES_MAX: usize = NAS_DIGITS + 1 + CODE_CHARS_MAX + 1 + LAW_ID_CH
 pub type Hash = [u8; HASH_BYTES];
 
 /// A normalised ballot: the message that is hashed, on the stack, wiped when dropped.
+///
+/// One can take many electors' fields in turn: moving it costs more than filling it.
 pub struct Ballot {
     message: [u8; MESSAGE_BYTES_MAX],
     len: usize,
 }
 
 impl Ballot {
-    pub fn new(nas: &str, code: &str, law_id: &str) -> Result<Self, Fault> {
-        let mut ballot = Self {
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
             message: [b'|'; MESSAGE_BYTES_MAX],
             len: 0,
-        };
-        let (digits, rest) = ballot
+        }
+    }
+
+    pub fn new(nas: &str, code: &str, law_id: &str) -> Result<Self, Fault> {
+        let mut ballot = Self::empty();
+        ballot.set(nas, code, law_id)?;
+        Ok(ballot)
+    }
+
+    /// Takes the place of what the ballot held; refused, the message is empty.
+    pub fn set(&mut self, nas: &str, code: &str, law_id: &str) -> Result<(), Fault> {
+        self.len = 0;
+        let (digits, rest) = self
             .message
             .split_first_chunk_mut::<NAS_DIGITS>()
             .expect("the message holds a NAS");
@@ -39,10 +53,10 @@ impl Ballot {
         let code_len = normalise::code(code, chars)?;
         let law_id = normalise::law_id(law_id)?;
         let law_at = NAS_DIGITS + 1 + code_len + 1;
-        ballot.message[law_at - 1] = b'|';
-        ballot.len = law_at + law_id.len();
-        ballot.message[law_at..ballot.len].copy_from_slice(law_id.as_bytes());
-        Ok(ballot)
+        self.message[law_at - 1] = b'|';
+        self.len = law_at + law_id.len();
+        self.message[law_at..self.len].copy_from_slice(law_id.as_bytes());
+        Ok(())
     }
 
     /// `nas|code|law_id`, normalised.
@@ -188,6 +202,15 @@ mod tests {
             ballot.message(),
             format!("000000009|{code}|{law_id}").as_bytes()
         );
+    }
+
+    #[test]
+    fn a_ballot_holds_the_last_electors_fields_alone() {
+        let mut ballot = Ballot::new("123456789", &"Z".repeat(32), &"y".repeat(50)).unwrap();
+        ballot.set("012345678", "ABC123", "L1").unwrap();
+        assert_eq!(ballot.message(), b"012345678|ABC123|L1");
+        assert_eq!(ballot.set("012345678", "ABC", "L1"), Err(Fault::CodeLength));
+        assert_eq!(ballot.message(), b"");
     }
 
     #[test]

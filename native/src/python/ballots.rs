@@ -30,17 +30,19 @@ fn text<'a>(value: &'a Bound<'_, PyString>, fault: Fault) -> PyResult<&'a str> {
 
 fn hash_fields<'py>(
     hasher: &Hasher,
+    ballot: &mut Ballot,
     nas: &Bound<'py, PyString>,
     code: &Bound<'py, PyString>,
     law_id: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let ballot = Ballot::new(
-        text(nas, Fault::NasUnicode)?,
-        text(code, Fault::CodeUnicode)?,
-        text(law_id, Fault::LawIdUnicode)?,
-    )
-    .map_err(|fault| field_error(nas.py(), fault))?;
-    Ok(PyBytes::new(nas.py(), &hasher.hash(&ballot)))
+    ballot
+        .set(
+            text(nas, Fault::NasUnicode)?,
+            text(code, Fault::CodeUnicode)?,
+            text(law_id, Fault::LawIdUnicode)?,
+        )
+        .map_err(|fault| field_error(nas.py(), fault))?;
+    Ok(PyBytes::new(nas.py(), &hasher.hash(ballot)))
 }
 
 #[pyclass(frozen, module = "hashgen._native")]
@@ -72,11 +74,12 @@ impl BallotHasher {
         code: &Bound<'py, PyString>,
         law_id: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        hash_fields(&self.0, nas, code, law_id)
+        hash_fields(&self.0, &mut Ballot::empty(), nas, code, law_id)
     }
 
     fn hash_many<'py>(&self, rows: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let hashes = PyList::empty(rows.py());
+        let mut ballot = Ballot::empty();
         for row in rows.try_iter()? {
             let row = row?.cast_into::<PyTuple>()?;
             let (nas, code, law_id) = row.extract::<(
@@ -84,7 +87,7 @@ impl BallotHasher {
                 Bound<'_, PyString>,
                 Bound<'_, PyString>,
             )>()?;
-            hashes.append(hash_fields(&self.0, &nas, &code, &law_id)?)?;
+            hashes.append(hash_fields(&self.0, &mut ballot, &nas, &code, &law_id)?)?;
         }
         Ok(hashes)
     }
@@ -96,7 +99,7 @@ pub fn ballot_hash<'py>(
     code: &Bound<'py, PyString>,
     law_id: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    hash_fields(&Hasher::plain(), nas, code, law_id)
+    hash_fields(&Hasher::plain(), &mut Ballot::empty(), nas, code, law_id)
 }
 
 #[pyfunction]

@@ -1,6 +1,6 @@
 //! The electors' CSV, read as a stream: one thread cuts blocks of lines, the others hash them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
@@ -134,6 +134,24 @@ fn feed<R: Read>(
     Ok(())
 }
 
+/// What is wrong with a row: with it alone, or with the file as a whole.
+enum Fault {
+    Row(RowFault),
+    File(FileFault),
+}
+
+impl From<RowFault> for Fault {
+    fn from(fault: RowFault) -> Self {
+        Self::Row(fault)
+    }
+}
+
+impl From<FileFault> for Fault {
+    fn from(fault: FileFault) -> Self {
+        Self::File(fault)
+    }
+}
+
 /// What the workers have in common.
 struct Shared<'a> {
     hasher: &'a Hasher,
@@ -161,7 +179,9 @@ impl Shared<'_> {
 /// Hashes blocks; stages a block's records by partition, so that a lock is taken once a block.
 struct Worker<'a> {
     shared: &'a Shared<'a>,
-    laws: HashMap<String, u16>,
+    /// Those seen. They are few, and found sooner by comparing than by hashing.
+    laws: BTreeMap<String, u16>,
+    ballot: Ballot,
     records: Vec<Vec<Record>>,
     cards: Vec<Vec<CardKey>>,
     rejects: Vec<Reject>,
@@ -172,7 +192,8 @@ impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>) -> Self {
         Self {
             shared,
-            laws: HashMap::new(),
+            laws: BTreeMap::new(),
+            ballot: Ballot::empty(),
             records: vec![Vec::new(); PARTITIONS],
             cards: vec![Vec::new(); PARTITIONS],
             rejects: Vec::new(),
@@ -200,29 +221,30 @@ impl<'a> Worker<'a> {
 
     fn block(&mut self, block: &Block) -> Result<(), FileFault> {
         let mut line = u32::try_from(block.first_line).expect("the reader checked");
-        for bytes in block.bytes.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = block.bytes.as_slice();
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
             self.rows += 1;
-            if let Err(fault) = self.row(bytes.strip_suffix(b"\n").unwrap_or(bytes), line)? {
-                self.rejects.push(Reject { line, fault });
+            match self.row(&rest[..end], line) {
+                Ok(()) => {}
+                Err(Fault::Row(fault)) => self.rejects.push(Reject { line, fault }),
+                Err(Fault::File(fault)) => return Err(fault),
             }
             line = line.wrapping_add(1);
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
         store(&mut self.records, &self.shared.records);
         store(&mut self.cards, &self.shared.cards);
         Ok(())
     }
 
-    fn row(&mut self, bytes: &[u8], line: u32) -> Result<Result<(), RowFault>, FileFault> {
+    fn row(&mut self, bytes: &[u8], line: u32) -> Result<(), Fault> {
         let columns = self.shared.columns;
-        let (law_id, ballot) = match rows::split(bytes).and_then(|fields| {
-            let law_id = fields[columns.law_id];
-            Ballot::new(fields[columns.nas], fields[columns.code], law_id)
-                .map(|ballot| (law_id, ballot))
-                .map_err(RowFault::Field)
-        }) {
-            Ok(parsed) => parsed,
-            Err(fault) => return Ok(Err(fault)),
-        };
+        let fields = rows::split(bytes)?;
+        let law_id = fields[columns.law_id];
+        self.ballot
+            .set(fields[columns.nas], fields[columns.code], law_id)
+            .map_err(RowFault::Field)?;
         let law = if let Some(number) = self.laws.get(law_id) {
             *number
         } else {
@@ -230,12 +252,12 @@ impl<'a> Worker<'a> {
             self.laws.insert(law_id.to_owned(), number);
             number
         };
-        let hash = self.shared.hasher.hash(&ballot);
+        let hash = self.shared.hasher.hash(&self.ballot);
         let record = Record::new(hash, line, law);
-        let card = CardKey::new(law, &ballot, &hash);
+        let card = CardKey::new(law, &self.ballot, &hash);
         self.records[record.partition()].push(record);
         self.cards[card.partition()].push(card);
-        Ok(Ok(()))
+        Ok(())
     }
 }
 

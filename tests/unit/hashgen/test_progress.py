@@ -5,7 +5,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hashgen import progress
-from hashgen.progress import BarReport, PlainReport, rate_text, reporting
+from hashgen.bars import BarReport
+from hashgen.progress import PlainReport, rate_text, reporting
 
 
 def test_rates() -> None:
