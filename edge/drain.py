@@ -7,6 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, start_http_server
 
 from clickhouse.errors import ClickHouseUnavailable
+from edge import collector
 from edge.draining import RETRY_PAUSE_S, DrainKeeper, DrainMetrics
 from edge.errors import StartError
 from edge.metrics import make_registry
@@ -28,6 +29,7 @@ async def drain_until_stopped(
     with contextlib.ExitStack() as stack:
         if metrics_port is not None:
             stack.callback(_serve_metrics(metrics_host, metrics_port, settings, registry))
+        collector.settle()
         while not stop.is_set():
             try:
                 await keeper.drain(stop)

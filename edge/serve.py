@@ -5,7 +5,6 @@ One process, one event loop: more edges are more processes, and kill -9 leaves n
 
 import asyncio
 import contextlib
-import gc
 import logging
 import resource
 import signal
@@ -17,6 +16,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
+from edge import collector
 from edge.app import EdgeApp, make_app
 from edge.backend import Backend
 from edge.draining import DrainKeeper, DrainMetrics
@@ -82,8 +82,7 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gc.collect()
-    gc.freeze()  # what start-up made stays: the collector need not walk it while votes come in
+    collector.settle()
     serving = asyncio.create_task(server.serve())
     watching = asyncio.create_task(backend.watch())
     stopping = asyncio.create_task(stop.wait())

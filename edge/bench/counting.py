@@ -14,6 +14,7 @@ from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from clickhouse.tally import count_accepted, read_tallies
+from edge import collector
 from edge.bench.outcome import Figure, Outcome
 from edge.bench.roll import all_vote
 from edge.bench.serving import patient
@@ -64,6 +65,7 @@ async def drain(size: Size) -> Outcome:
             await load_roll(client, electorate.database, load_election(electorate.election_file))
             await all_vote(client, electorate.database)
             drainer = Drainer(Outbox(client, owner="bench"), client, clickhouse, DrainOptions())
+            collector.settle()  # as a drainer's process does
             began_s = time.perf_counter()
             rows = 0
             while rows < size.ballots:
