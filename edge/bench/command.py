@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from edge.bench import counting, offline, online, pages, report, roll, scale, structures
+from edge.bench import costs, counting, offline, online, pages, report, roll, scale, structures
 from edge.bench.outcome import Outcome, Results, keep, machine, read_results
 from edge.bench.size import FULL, QUICK, Size
 from edge.commands.running import run as run_command
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Size], Awaitable[Outcome]]] = {
     "roll": roll.roll,
     "throughput": online.throughput,
     "latency": online.latency,
+    "costs": costs.costs,
     "pages": pages.pages,
     "drain": counting.drain,
     "tally": counting.tally,
@@ -40,6 +41,11 @@ app.command(
     "edge.bench.rehearsal.command:rehearsal",
     name="rehearsal",
     help="Rehearse referendum day: every elector votes, and every vote is accounted for.",
+)
+app.command(
+    "edge.bench.sizing:capacity",
+    name="capacity",
+    help="Size a deployment by what the benchmarks measured.",
 )
 
 

@@ -51,6 +51,7 @@ async def roll(size: Size) -> Outcome:
                 "load", measured.load_s, "s", "lower",
                 goal=LOAD_GOAL_S_A_MILLION * size.electors / 1e6,
             ),
+            Figure("load, a million electors", measured.load_s / size.electors * 1e6, "s", "lower"),
             Figure("loaded", measured.loaded_bytes / size.electors, "bytes/elector", "lower", 26),
             Figure("all voted", measured.voted_bytes / size.electors, "bytes/elector", "lower", 40),
             Figure(

@@ -27,6 +27,24 @@ def test_the_list_names_all() -> None:
     assert [line.split()[0] for line in listed.stdout.splitlines()] == list(BENCHMARKS)
 
 
+def test_a_deployment_is_sized_by_what_was_measured(tmp_path: Path) -> None:
+    results = str(tmp_path / "results.json")
+    missing = bench("capacity", "--results", results)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "cannot be read" in missing.stderr
+    ran = bench("run", "costs", "roll", "tally", "--quick", "--out", str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    costs = next(o for o in read_results(tmp_path / "results.json").outcomes)
+    assert costs.benchmark == "costs"
+    assert all(figure.value > 0 for figure in costs.figures)
+    sized = bench(
+        "capacity", "--results", results, "--electors", "5000000", "--votes-per-s", "2000"
+    )
+    assert sized.returncode == 0, sized.stderr
+    [row] = [line for line in sized.stdout.splitlines() if line.startswith("| 5,000,000 |")]
+    assert row.startswith("| 5,000,000 | 2,000 |")
+
+
 def test_figures_are_kept_and_shown(tmp_path: Path) -> None:
     out = tmp_path / "out"
     ran = bench("run", "roll", "drain", "tally", "--quick", "--out", str(out))
