@@ -1,24 +1,19 @@
 #!/usr/bin/env bash
 # wheels.sh OUT: everything that the image installs, in one directory: our wheel, built, the locked
 # wheels of what it needs, requirements.txt with the SHA-256 of each, and in sbom/ what all of it is
-# made of. The same source gives the same wheel, wherever it lies.
+# made of.
 #
 # Environment: IMAGE_PYTHON, the version of Python in the image.
 set -euo pipefail
 
 out=$1
 version=${IMAGE_PYTHON:-3.13}
-root=$PWD
 platform=$(uname -m)
 
 rm -rf "$out"
 mkdir -p "$out/sbom"
 
-export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
-export RUSTFLAGS="--remap-path-prefix=$CARGO_HOME=/cargo --remap-path-prefix=$root=/source"
-export SOURCE_DATE_EPOCH=315619200 # no file is older than 1980 in a wheel
-export CARGO_TARGET_DIR=$root/target/wheels
-.tools/bin/uv build --quiet --wheel --out-dir "$out"
+bash compose/package/wheel.sh "$out" .tools/bin/uv
 wheel=$(basename "$out"/scrutin-*.whl)
 
 .tools/bin/uv export --quiet --locked --no-default-groups --no-emit-project --extra otel \

@@ -6,6 +6,7 @@ give up when something goes wrong. Which they are is drawn from the seed.
 
 import asyncio
 import random
+import ssl
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
@@ -79,12 +80,13 @@ class Progress:
 
 
 class Sending(NamedTuple):
-    """Where and how the voters send."""
+    """Where and how the voters send. `tls` is whom they trust: by default whom everybody trusts."""
 
     urls: Sequence[str]
     log: ClientLog
     progress: Progress
     rng: random.Random
+    tls: ssl.SSLContext | bool = True
 
 
 async def vote(sending: Sending, attempts: Sequence[Attempt], *, voters: int = VOTERS) -> None:
@@ -93,7 +95,7 @@ async def vote(sending: Sending, attempts: Sequence[Attempt], *, voters: int = V
     queue = iter(
         [(attempt, _temper(rng), rng.randrange(len(sending.urls))) for attempt in attempts]
     )
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=0, ssl=sending.tls)
     async with aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as tasks:
         for number in range(voters):
             own = random.Random(f"{rng.random()} {number}")
