@@ -23,6 +23,7 @@ IMPATIENT_SHARE = 0.15
 GIVES_UP_SHARE = 0.05
 RETRY_PAUSE_S = (0.03, 0.12)
 STALL_S = 0.8
+UNDECIDED = (429, 502, 503, 504)  # 502 and 504 are a balancer's, whose edge went away
 POLL_S = 0.01
 
 
@@ -39,7 +40,7 @@ class Unexpected(Exception):
 
 
 class Progress:
-    """How far the voting is. `refused` counts 503 and 429, `lost` connections without an answer."""
+    """How far the voting is. `refused` counts 429 and 50x, `lost` connections without an answer."""
 
     def __init__(self, attempts: int) -> None:
         self.attempts = attempts
@@ -148,12 +149,12 @@ class _Voter:
                 asyncio.timeout(patience_s),
                 self._http.post(f"{url}/api/v1/vote", json=body) as response,
             ):
-                said = await response.json(content_type=None)
                 code = response.status
+                said = {} if code in UNDECIDED else await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError):
             progress.lost += 1
             return False
-        if code in (429, 503):
+        if code in UNDECIDED:
             progress.refused += 1
             return False
         status, request_id = said.get("status"), said.get("request_id")
