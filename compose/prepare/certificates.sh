@@ -12,7 +12,7 @@ days=365
 renew_before_s=$((30 * 86400))
 key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
-make() { # openssl's words are worth reading only when it fails
+quietly() { # openssl's words are worth reading only when it fails
     said=$(openssl "$@" 2>&1) || {
         echo "certificates.sh: openssl $1: $said" >&2
         exit 1
@@ -21,7 +21,7 @@ make() { # openssl's words are worth reading only when it fails
 
 if ! openssl x509 -in "$AUTHORITY/ca.crt" -noout -checkend $((2 * days * 86400)) >/dev/null 2>&1; then
     # shellcheck disable=SC2086  # several options
-    make req -x509 $key -days 3650 -subj "/CN=Scrutin development" \
+    quietly req -x509 $key -days 3650 -subj "/CN=Scrutin development" \
         -addext "basicConstraints=critical,CA:true,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" \
         -keyout "$AUTHORITY/ca.key" -out "$AUTHORITY/ca.crt"
     echo "certificates.sh: a new authority"
@@ -36,10 +36,10 @@ certificate() { # name, user, names in it
     directory=$TLS/$1
     if ! good "$directory"; then
         # shellcheck disable=SC2086  # several options
-        make req -new $key -subj "/CN=$1.scrutin" -addext "subjectAltName=$3" \
+        quietly req -new $key -subj "/CN=$1.scrutin" -addext "subjectAltName=$3" \
             -addext "extendedKeyUsage=serverAuth,clientAuth" \
             -keyout "$directory/tls.key.new" -out "$directory/request"
-        make x509 -req -in "$directory/request" -days $days -copy_extensions copy \
+        quietly x509 -req -in "$directory/request" -days $days -copy_extensions copy \
             -CA "$AUTHORITY/ca.crt" -CAkey "$AUTHORITY/ca.key" -out "$directory/tls.crt.new"
         rm "$directory/request"
         cp "$AUTHORITY/ca.crt" "$directory/ca.crt.new"

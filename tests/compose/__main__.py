@@ -119,7 +119,7 @@ def main() -> int:
         f"PORT_{name.upper()}": str(port)
         for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)
     }
-    env = {"SCRUTIN_VERSION": "test", "ELECTORS": str(ELECTORS), **ports}
+    env = {"IMAGE_TAG": "test", "ELECTORS": str(ELECTORS), **ports}
     try:
         find_engine()
         WORK.mkdir(parents=True, exist_ok=True)

@@ -125,9 +125,8 @@ class Day:
         secrets = {attempt.elector.nas for attempt in attempts}
         secrets |= {attempt.elector.code for attempt in attempts}
         said = self._project("logs", "--no-color", "--no-log-prefix")
-        return [f"{sum(s in said for s in secrets)} NAS or codes are in the containers' logs"] * any(
-            secret in said for secret in secrets
-        )
+        told = sum(secret in said for secret in secrets)
+        return [f"containers' logs hold {told} NAS or codes"] if told else []
 
 
 async def until_answered(progress: Progress, count: int) -> None:
