@@ -23,11 +23,14 @@ async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
     """
     # What it logs it also raises, and a row that it cannot encode is in both.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+    parts = urlsplit(url)
     with classified():
         return await clickhouse_connect.get_async_client(
             dsn=url,
-            # Else the driver would send the certificate's name in place of the password.
-            tls_mode="strict" if urlsplit(url).password else "mutual",
+            # By itself the driver goes by the port, and would speak plain HTTP on all but two.
+            interface=parts.scheme,
+            # Else it would send the certificate's name in place of the password.
+            tls_mode="strict" if parts.password else "mutual",
             compress="lz4",
             connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
             send_receive_timeout=timeout_s,
