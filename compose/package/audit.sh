@@ -22,12 +22,14 @@ check() { # what it is, command...
 }
 failed=0
 
+# shellcheck disable=SC2329  # `check` calls it
 packages() { # known weaknesses of every locked package, by PyPI's database
     .tools/bin/uv export --quiet --locked --all-extras --no-default-groups --no-emit-project \
         --format requirements.txt --output-file "$work/requirements.txt" &&
         .venv/bin/pip-audit --disable-pip --require-hashes --progress-spinner off -r "$work/requirements.txt"
 }
 
+# shellcheck disable=SC2329  # so it does this
 same_wheel() { # built twice, in directories of different names
     for directory in "$work/one" "$work/another/deeper"; do
         rm -rf "$directory"

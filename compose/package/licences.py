@@ -1,8 +1,8 @@
 """`licences.py DIRECTORY`: under which licences the wheels in a directory may be passed on.
 
-Writes into its `sbom/`: rust.cdx.json, the crates that our wheel carries (CycloneDX, as maturin put
-it into the wheel), and LICENCES.txt, every package and crate with its licence and its texts. Exits 1
-if one of them names no licence. Needs `cargo`, and Python's own library alone.
+Writes into its `sbom/`: rust.cdx.json, the crates that our wheel carries (CycloneDX, as maturin
+put it into the wheel), and LICENCES.txt, every package and crate with its licence and its texts.
+Exits 1 if one of them names no licence. Needs `cargo`, and Python's own library alone.
 """
 
 import json

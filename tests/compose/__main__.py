@@ -101,11 +101,13 @@ def rehearse(project: Project, ports: dict[str, str], seed: int, *, true_images:
     say(f"{ELECTORS:,} electors are loaded; {len(project.containers())} containers run")
     tls = trust(project)
     url = f"https://localhost:{ports['PORT_VOTERS']}"
-    password = "development-only-scrutin"  # noqa: S105 (as k8s/overlays/dev has it)
+    password = "development-only-scrutin"
     clickhouse = f"https://scrutin:{password}@localhost:{ports['PORT_CLICKHOUSE']}/"
     say(f"voting at {url}, seed {seed}")
     day = Day(project, url, clickhouse, tls, say)
-    found = asyncio.run(day.run(electors(project), WORK / "voters.jsonl", seed))
+    log = WORK / "voters.jsonl"
+    log.unlink(missing_ok=True)
+    found = asyncio.run(day.run(electors(project), log, seed))
     return found + asyncio.run(outside(ports, tls, grafana=true_images))
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import random
 import ssl
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
@@ -21,6 +23,26 @@ VOTERS = 24
 VOTING_TIMEOUT_S = 420.0
 SETTLE_TIMEOUT_S = 180.0
 LOOK_EVERY_S = 1.0
+
+
+class Turn(NamedTuple):
+    """A container of a service is sent a signal, and started again when it was away so long."""
+
+    service: str
+    signal: str
+    away_s: float = 0.0
+
+
+TURNS = (
+    Turn("edge", "KILL"),
+    Turn("redis-a-0", "KILL", 10.0),  # its replica takes over after 5 s
+    Turn("drainer", "KILL"),
+    Turn("balancer", "KILL"),
+    Turn("clickhouse", "KILL", 3.0),
+    Turn("redis-b-0", "TERM"),  # hands over before it ends
+    Turn("edge", "TERM"),
+    Turn("redis-c-1", "KILL"),
+)
 
 
 class Day:
@@ -40,7 +62,6 @@ class Day:
         rng = random.Random(seed)
         attempts = plan(electors, attempts=ATTEMPTS, seed=rng.getrandbits(32))
         progress = Progress(len(attempts))
-        log.unlink(missing_ok=True)
         with ClientLog(log) as writing:
             sending = Sending(
                 [self._voters_url], writing, progress, random.Random(rng.random()), self._tls
@@ -62,27 +83,18 @@ class Day:
 
     async def _kill_in_turn(self, progress: Progress) -> None:
         """Kill a container of each kind as the voting goes on, and start it again."""
-        turns = [
-            ("edge", "KILL"),
-            ("redis-a-0", "KILL"),
-            ("drainer", "KILL"),
-            ("balancer", "KILL"),
-            ("clickhouse", "KILL"),
-            ("redis-b-0", "TERM"),
-            ("edge", "TERM"),
-            ("redis-c-1", "KILL"),
-        ]
-        for number, (service, signal) in enumerate(turns, 1):
-            await until_answered(progress, number * progress.attempts // (len(turns) + 2))
-            await asyncio.to_thread(self._kill, service, signal)
+        for number, turn in enumerate(TURNS, 1):
+            await until_answered(progress, number * progress.attempts // (len(TURNS) + 2))
+            await asyncio.to_thread(self._kill, turn)
         await until_answered(progress, progress.attempts * 9 // 10)
         await asyncio.to_thread(self._lose_all_redis)
 
-    def _kill(self, service: str, signal: str) -> None:
-        container = self._project.containers(service)[0]
-        self._say(f"SIG{signal} to a container of {service}")
-        docker("kill", "--signal", signal, container)
+    def _kill(self, turn: Turn) -> None:
+        container = self._project.containers(turn.service)[0]
+        self._say(f"SIG{turn.signal} to a container of {turn.service}, away for {turn.away_s:g} s")
+        docker("kill", "--signal", turn.signal, container)
         docker("wait", container)
+        time.sleep(turn.away_s)
         docker("start", container)
 
     def _lose_all_redis(self) -> None:

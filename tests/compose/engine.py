@@ -77,7 +77,7 @@ class Project:
         """Run a command of Compose and return its output; raises `EngineError`."""
         return run([*self._argv, *arguments], env=self._env, timeout_s=timeout_s)
 
-    def config(self) -> Any:  # noqa: ANN401 (as Compose describes it)
+    def config(self) -> Any:
         """Return the services as Compose understands them."""
         return json.loads(self("config", "--format", "json"))
 

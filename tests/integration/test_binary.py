@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from clickhouse.local.process import LocalClickHouse
@@ -109,7 +110,7 @@ async def test_it_serves_drains_and_stops_cleanly(
             await until(
                 lambda: answers(f"http://127.0.0.1:{metrics_port}/metrics"), "the drainer", 60
             )
-            assert "Référendum d" in httpx.get(f"{url}/fr/").text
+            assert "Référendum d" in await shown(f"{url}/fr/")
             log = await send(url, plan(roll.electors, attempts=400, seed=1), connections=20)
 
             async def all_is_counted() -> bool:
@@ -117,9 +118,10 @@ async def test_it_serves_drains_and_stops_cleanly(
 
             await until(all_is_counted, "every attempt in the tables", 60)
             unpacked = [pid for service in services for pid in children(service)]
+            assert len(unpacked) == len(services)
             for service in services:
                 assert await asyncio.to_thread(service.stop) == 0, service.log_tail()
-            assert not any(Path(f"/proc/{pid}").exists() for pid in unpacked)
+            assert not any(psutil.pid_exists(pid) for pid in unpacked)
         finally:
             for service in services:
                 service.kill()
@@ -131,14 +133,17 @@ async def ended(process: LocalProcess) -> bool:
 
 async def answers(url: str) -> bool:
     """Say whether a page is there."""
+    try:
+        return bool(await shown(url))
+    except (httpx.TransportError, httpx.HTTPStatusError):
+        return False
+
+
+async def shown(url: str) -> str:
     async with httpx.AsyncClient() as http:
-        try:
-            return (await http.get(url)).status_code == 200
-        except httpx.TransportError:
-            return False
+        return (await http.get(url)).raise_for_status().text
 
 
 def children(process: LocalProcess) -> list[int]:
     """Return the processes that a process has started."""
-    said = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [int(pid) for pid in said.split()]
+    return [child.pid for child in psutil.Process(process.pid).children()]
