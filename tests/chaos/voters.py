@@ -150,12 +150,12 @@ class _Voter:
                 self._http.post(f"{url}/api/v1/vote", json=body) as response,
             ):
                 code = response.status
-                said = {} if code in UNDECIDED else await response.json(content_type=None)
+                if code in UNDECIDED:
+                    progress.refused += 1
+                    return False
+                said = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError):
             progress.lost += 1
-            return False
-        if code in UNDECIDED:
-            progress.refused += 1
             return False
         status, request_id = said.get("status"), said.get("request_id")
         if STATUS_BY_CODE.get(code) != status or request_id != attempt.request_id:

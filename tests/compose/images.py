@@ -99,7 +99,7 @@ def _clickhouse(image: str) -> None:
     exported = ["--locked", "--quiet", "--no-default-groups", "--no-emit-project"]
     run([uv, "export", *exported, "--extra", "demo", "--output-file", requirements])
     target = ["--quiet", "--python-version", "3.13", "--only-binary", ":all:", "--no-deps"]
-    into = ["--target", context / "site", "--link-mode", "copy"]
+    into = ["--target", str(context / "site"), "--link-mode", "copy"]
     run([uv, "pip", "install", *target, *into, "--require-hashes", "-r", requirements])
     [wheel] = (ROOT / WHEELS).glob("scrutin-*.whl")
     run([uv, "pip", "install", *target, *into, wheel])

@@ -30,7 +30,7 @@ def test_the_file_is_what_the_specification_says() -> None:
 
 
 def test_compose_takes_the_stand_ins_over_it() -> None:
-    files = ["--file", "compose.yaml", "--file", STANDINS]
+    files = ["--file", "compose.yaml", "--file", str(STANDINS)]
     left = compose(*files, "--profile", "core", "--profile", "obs", "config", "--services").split()
     assert set(services()) - set(left) == {"keeper", "grafana", "verify", "voters"}
 
