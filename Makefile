@@ -9,7 +9,10 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 
-.PHONY: help setup test-tools kubectl dashboards screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
+# Python of the image.
+export IMAGE_PYTHON := 3.13
+
+.PHONY: help setup test-tools kubectl wheels image compose-test binary audit dashboards screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -80,6 +83,21 @@ chaos-full: setup ## every fault 50 times, 20 pairs, planted bugs: about an hour
 
 chaos-bugs: setup ## plant a bug at a time: each must be caught by a scenario
 	@$(BIN)/python -m tests.chaos --bugs
+
+wheels: $(UV) ## what the image installs, with lists of crates, packages and licences: dist/wheels
+	compose/package/wheels.sh dist/wheels
+
+image: wheels ## the image scrutin:dev (needs Docker)
+	docker build --build-arg WHEELS=dist/wheels --tag scrutin:dev .
+
+compose-test: setup ## compose/ run for real, votes cast while containers die (needs Docker)
+	@$(BIN)/python -m tests.compose $(ARGS)
+
+binary: setup ## the service as one file that needs no Python: dist/scrutin
+	compose/package/binary.sh dist
+
+audit: setup ## known weaknesses, licences and sources of packages and crates, reproducible wheel
+	@compose/package/audit.sh
 
 words: setup ## bring the pages' catalogues up to date with what the pages say
 	$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output --omit-header -o target/messages.pot edge

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver import AsyncClient
@@ -17,13 +18,19 @@ async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
     """Connect to `http[s]://user:password@host:port`.
 
     `timeout_s` bounds the wait for any answer. Statements name their database themselves, which
-    may not exist yet. Raises ClickHouseUnavailable, ClickHouseRejected.
+    may not exist yet. A client's certificate in the URL proves who the user is only where it has no
+    password. Raises ClickHouseUnavailable, ClickHouseRejected.
     """
     # What it logs it also raises, and a row that it cannot encode is in both.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+    parts = urlsplit(url)
     with classified():
         return await clickhouse_connect.get_async_client(
             dsn=url,
+            # By itself the driver goes by the port, and would speak plain HTTP on all but two.
+            interface=parts.scheme,
+            # Else it would send the certificate's name in place of the password.
+            tls_mode="strict" if parts.password else "mutual",
             compress="lz4",
             connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
             send_receive_timeout=timeout_s,

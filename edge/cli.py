@@ -5,6 +5,7 @@ ClickHouse.
 """
 
 import sys
+from collections.abc import Collection
 
 import cyclopts
 
@@ -28,8 +29,8 @@ COMMANDS = {
 EXIT_INTERRUPTED = 130
 
 
-def make_app() -> cyclopts.App:
-    """Return the whole command line."""
+def make_app(left_out: Collection[str] = ()) -> cyclopts.App:
+    """Return the whole command line, but for the commands that a build leaves out."""
     app = cyclopts.App(
         name="scrutin",
         help="Online voting for a referendum day: every accepted ballot counted exactly once.",
@@ -39,13 +40,14 @@ def make_app() -> cyclopts.App:
         result_action="return_int_as_exit_code_else_zero",
     )
     for name, (path, help_text) in COMMANDS.items():
-        app.command(path, name=name, help=help_text)
+        if name not in left_out:
+            app.command(path, name=name, help=help_text)
     return app
 
 
-def main() -> None:
+def main(left_out: Collection[str] = ()) -> None:
     """Run the command given and exit with its code."""
     try:
-        sys.exit(make_app()())
+        sys.exit(make_app(left_out)())
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

@@ -20,8 +20,15 @@ RETRY_PAUSE_S = 0.5
 class Simulation:
     """Casts ballots of the electors given: most once, some twice, a few with a wrong code."""
 
-    def __init__(self, url: str, cards: Sequence[Card], rng: random.Random) -> None:
+    def __init__(
+        self,
+        url: str,
+        cards: Sequence[Card],
+        rng: random.Random,
+        votes_per_s: float = VOTES_PER_S,
+    ) -> None:
         self._vote_url = f"{url}/api/v1/vote"
+        self._votes_per_s = votes_per_s
         self._rng = rng
         self._waiting = list(cards)
         self._rng.shuffle(self._waiting)
@@ -34,7 +41,7 @@ class Simulation:
             while not stop.is_set():
                 votes.create_task(self._vote(http, self._next_card(), stop))
                 try:
-                    pause_s = self._rng.expovariate(VOTES_PER_S)
+                    pause_s = self._rng.expovariate(self._votes_per_s)
                     await asyncio.wait_for(stop.wait(), pause_s)
                 except TimeoutError:
                     continue

@@ -6,6 +6,7 @@ give up when something goes wrong. Which they are is drawn from the seed.
 
 import asyncio
 import random
+import ssl
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
@@ -22,6 +23,7 @@ IMPATIENT_SHARE = 0.15
 GIVES_UP_SHARE = 0.05
 RETRY_PAUSE_S = (0.03, 0.12)
 STALL_S = 0.8
+UNDECIDED = (429, 502, 503, 504)  # 502 and 504 are a balancer's, whose edge went away
 POLL_S = 0.01
 
 
@@ -38,7 +40,7 @@ class Unexpected(Exception):
 
 
 class Progress:
-    """How far the voting is. `refused` counts 503 and 429, `lost` connections without an answer."""
+    """How far the voting is. `refused` counts 429 and 50x, `lost` connections without an answer."""
 
     def __init__(self, attempts: int) -> None:
         self.attempts = attempts
@@ -79,12 +81,13 @@ class Progress:
 
 
 class Sending(NamedTuple):
-    """Where and how the voters send."""
+    """Where and how the voters send. `tls` is whom they trust: by default whom everybody trusts."""
 
     urls: Sequence[str]
     log: ClientLog
     progress: Progress
     rng: random.Random
+    tls: ssl.SSLContext | bool = True
 
 
 async def vote(sending: Sending, attempts: Sequence[Attempt], *, voters: int = VOTERS) -> None:
@@ -93,7 +96,7 @@ async def vote(sending: Sending, attempts: Sequence[Attempt], *, voters: int = V
     queue = iter(
         [(attempt, _temper(rng), rng.randrange(len(sending.urls))) for attempt in attempts]
     )
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=0, ssl=sending.tls)
     async with aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as tasks:
         for number in range(voters):
             own = random.Random(f"{rng.random()} {number}")
@@ -146,13 +149,13 @@ class _Voter:
                 asyncio.timeout(patience_s),
                 self._http.post(f"{url}/api/v1/vote", json=body) as response,
             ):
-                said = await response.json(content_type=None)
                 code = response.status
+                if code in UNDECIDED:
+                    progress.refused += 1
+                    return False
+                said = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError):
             progress.lost += 1
-            return False
-        if code in (429, 503):
-            progress.refused += 1
             return False
         status, request_id = said.get("status"), said.get("request_id")
         if STATUS_BY_CODE.get(code) != status or request_id != attempt.request_id:

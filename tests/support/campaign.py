@@ -5,6 +5,7 @@ The log is the client's own: what it says was answered is what the stores must h
 
 import asyncio
 import random
+import ssl
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -126,12 +127,16 @@ class Stored(NamedTuple):
 
 
 async def read_tables(
-    clickhouse_url: str, hashes: Sequence[str] = (), results: tuple[int, int] = (0, 0)
+    clickhouse_url: str,
+    hashes: Sequence[str] = (),
+    results: tuple[int, int] = (0, 0),
+    *,
+    tls: ssl.SSLContext | bool = True,
 ) -> Stored:
     """Read the tables (rows stored twice collapsed, as every view does), of these hashes if any."""
     only = " WHERE vote_hash IN ({})".format(", ".join(f"'{h}'" for h in hashes)) if hashes else ""
 
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as http:
 
         async def rows(sql: str) -> list[list[str]]:
             query = f"{sql}{only} FORMAT JSONCompactStrings"
@@ -153,11 +158,13 @@ async def read_tables(
         )
 
 
-async def read_results(edge_url: str, law_id: str) -> tuple[int, int]:
+async def read_results(
+    edge_url: str, law_id: str, *, tls: ssl.SSLContext | bool = True
+) -> tuple[int, int]:
     """Read oui and non from the results endpoint; zeros before the first count."""
     async with (
         aiohttp.ClientSession() as http,
-        http.get(f"{edge_url}/api/v1/results/{law_id}") as response,
+        http.get(f"{edge_url}/api/v1/results/{law_id}", ssl=tls) as response,
     ):
         if response.status == 503:
             return 0, 0

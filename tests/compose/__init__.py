@@ -1,0 +1,1 @@
+"""compose/ run for real: `python -m tests.compose`."""
