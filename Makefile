@@ -12,7 +12,7 @@ BIN := .venv/bin
 # Python of the image.
 export IMAGE_PYTHON := 3.13
 
-.PHONY: help setup test-tools kubectl wheels image compose-test binary audit dashboards screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs
+.PHONY: help setup test-tools tls-server kubectl wheels image compose-test binary audit dashboards rules screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs rolling-restart soak
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,11 +42,14 @@ test-tools: # installed where that is allowed
 kubectl: # builds k8s/ for its tests
 	@command -v kubectl >/dev/null || { echo "The tests of k8s/ need kubectl 1.27 or newer: https://kubernetes.io/docs/tasks/tools/"; exit 1; }
 
+tls-server: # the wheel's server was built without TLS
+	@sh tests/support/tls-server.sh .tools/tls-server
+
 screenshots: setup test-tools ## draw every page and state into docs/screenshots
 	@mkdir -p docs/screenshots
 	$(BIN)/pytest -q tests/browser/test_states.py --screenshots docs/screenshots
 
-test: setup test-tools kubectl ## every test, against real engines on free ports
+test: setup test-tools kubectl tls-server ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
@@ -65,6 +68,9 @@ bench: setup ## every promise of speed and size measured (needs wrk and oha; abo
 
 dashboards: setup ## write the Grafana dashboards that compose/dashboards describes
 	$(BIN)/python -m compose.dashboards
+
+rules: ## write k8s' alerts from those of compose/prometheus
+	@$(PYTHON) -m compose.kubernetes
 
 format: setup ## apply the formatters
 	$(BIN)/ruff format .
@@ -98,6 +104,12 @@ binary: setup ## the service as one file that needs no Python: dist/scrutin
 
 audit: setup ## known weaknesses, licences and sources of packages and crates, reproducible wheel
 	@compose/package/audit.sh
+
+rolling-restart: setup ## every process started anew under load, none may cost a vote: RATE=1000 ROUNDS=1
+	@$(BIN)/python -m tests.operations rolling-restart --rate $(or $(RATE),1000) --rounds $(or $(ROUNDS),1)
+
+soak: setup ## a steady load, everything stays flat: make soak DURATION=1h RATE=1000; writes docs/soak.md
+	@$(BIN)/python -m tests.operations soak --rate $(or $(RATE),1000) --duration $(or $(DURATION),1h)
 
 words: setup ## bring the pages' catalogues up to date with what the pages say
 	$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output --omit-header -o target/messages.pot edge

@@ -158,12 +158,13 @@ class Lane:
         breath as it receives the writes, it has not synced them yet, and would not tell again
         for a second. For the same reason the wait is cut in slices: each asks anew.
         """
-        mode = self._durability.mode
-        replicas = max(self._durability.min_replicas, self.replicas) if mode == "replicated" else 0
-        wait = pack("WAITAOF", 1, replicas, CONFIRM_SLICE_MS)
+        replicated = self._durability.mode == "replicated"
         began_at = self._loop.time()
         while True:
-            [reply] = await connection.send([wait], 1)
+            # Anew each time: a replica that is started again leaves the cluster's list meanwhile,
+            # and a batch that waits for it need not wait longer than the batches after it.
+            replicas = max(self._durability.min_replicas, self.replicas) if replicated else 0
+            [reply] = await connection.send([pack("WAITAOF", 1, replicas, CONFIRM_SLICE_MS)], 1)
             shortfall = _shortfall(reply, replicas)
             waited_s = self._loop.time() - began_at
             if shortfall is None:

@@ -14,6 +14,7 @@ from typing import Self
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shards.certificates import Certificate
 from shards.errors import ConfigurationError, Unavailable
 from shards.process import LocalProcess
 
@@ -77,15 +78,25 @@ DATA_MARKER_TEXT = """\
 class LocalNode(LocalProcess):
     """One server of the cluster, with its data in a directory of its own.
 
-    It starts only when it has data or `initialise` was called.
+    It starts only when it has data or `initialise` was called. With a certificate it speaks TLS
+    alone, to clients, replicas and the other servers, and all of them have to show one.
     """
 
     def __init__(
-        self, directory: Path, port: int, bus_port: int, *, appendonly: bool, timeout_ms: int
+        self,
+        directory: Path,
+        port: int,
+        bus_port: int,
+        *,
+        appendonly: bool,
+        timeout_ms: int,
+        certificate: Certificate | None = None,
+        binary: str | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port
         self._data_marker = directory / DATA_MARKER
+        self._certificate = certificate
         settings: dict[str, object] = {
             "include": self._data_marker,
             "port": port,
@@ -105,7 +116,18 @@ class LocalNode(LocalProcess):
             "save": "",
             "daemonize": "no",
         }
-        argv = [server_binary()]
+        if certificate is not None:
+            settings |= {
+                "port": 0,
+                "tls-port": port,
+                "tls-cluster": "yes",
+                "tls-replication": "yes",
+                "tls-auth-clients": "yes",
+                "tls-cert-file": certificate.chain,
+                "tls-key-file": certificate.key,
+                "tls-ca-cert-file": certificate.authority,
+            }
+        argv = [binary or server_binary()]
         for key, value in settings.items():
             argv += [f"--{key}", str(value)]
         super().__init__(f"redis-{port}", argv, log=directory / "server.log")
@@ -117,7 +139,17 @@ class LocalNode(LocalProcess):
 
     def client(self) -> Redis:
         """Return a redis-py client of this node alone."""
-        return Redis(host="127.0.0.1", port=self.port, socket_timeout=5)
+        if self._certificate is None:
+            return Redis(host="127.0.0.1", port=self.port, socket_timeout=5)
+        return Redis(
+            host="127.0.0.1",
+            port=self.port,
+            socket_timeout=5,
+            ssl=True,
+            ssl_certfile=str(self._certificate.chain),
+            ssl_keyfile=str(self._certificate.key),
+            ssl_ca_certs=str(self._certificate.authority),
+        )
 
     async def wait_ready(self) -> None:
         """Wait until it answers; raises `Unavailable` with its log when it ends instead."""
@@ -137,7 +169,8 @@ class LocalCluster:
     """Primaries and replicas on free ports (or `ports`), joined into one cluster.
 
     `async with` starts and stops it; its data stays in the directory, and a cluster started
-    again in the same directory with the same ports goes on where it ended.
+    again in the same directory with the same ports goes on where it ended. With a certificate all
+    connections are TLS; `binary` is then a server that was built with it.
     """
 
     def __init__(
@@ -149,6 +182,8 @@ class LocalCluster:
         appendonly: bool = True,
         ports: list[int] | None = None,
         node_timeout_ms: int = 5000,
+        certificate: Certificate | None = None,
+        binary: str | None = None,
     ) -> None:
         count = primaries * (1 + replicas_per_primary)
         chosen = ports or free_ports(2 * count)
@@ -161,15 +196,18 @@ class LocalCluster:
                 chosen[count + number],
                 appendonly=appendonly,
                 timeout_ms=node_timeout_ms,
+                certificate=certificate,
+                binary=binary,
             )
             for number in range(count)
         ]
         self._bus_ports = chosen[count:]
+        self._scheme = "redis" if certificate is None else "rediss"
 
     @property
     def url(self) -> str:
-        """The Redis URL of one node; clients learn the others from it."""
-        return f"redis://127.0.0.1:{self.nodes[0].port}"
+        """The Redis URL of one node, without TLS files; clients learn the others from it."""
+        return f"{self._scheme}://127.0.0.1:{self.nodes[0].port}"
 
     async def start(self) -> None:
         """Start every node and wait until the cluster takes writes; raises `Unavailable`."""

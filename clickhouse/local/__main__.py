@@ -10,6 +10,9 @@ from aiohttp import web
 
 from clickhouse.local.engine import Engine, Limits
 from clickhouse.local.server import Server
+from shards.certificates import Certificate
+
+TLS_FILES = ("tls_cert_file", "tls_key_file", "tls_authority_file")
 
 
 def _arguments() -> argparse.Namespace:
@@ -21,7 +24,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--password-file", type=Path, help="file with the password that clients must give"
     )
-    return parser.parse_args()
+    parser.add_argument("--tls-cert-file", type=Path, help="certificate chain (PEM): serve HTTPS")
+    parser.add_argument("--tls-key-file", type=Path, help="its private key (PEM)")
+    parser.add_argument(
+        "--tls-authority-file", type=Path, help="authority that clients' certificates are of (PEM)"
+    )
+    arguments = parser.parse_args()
+    if len({getattr(arguments, name) is None for name in TLS_FILES}) != 1:
+        parser.error("the three --tls files come together or not at all")
+    return arguments
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
@@ -37,7 +48,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         runner = Server(engine, limits, password).runner()
         await runner.setup()
         try:
-            await _listen(runner, arguments.host, arguments.port)
+            await _listen(runner, arguments.host, arguments.port, _certificate(arguments))
             await stop.wait()
         finally:
             await runner.cleanup()
@@ -45,10 +56,18 @@ async def _serve(arguments: argparse.Namespace) -> None:
         engine.close()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    await web.TCPSite(runner, host, port).start()
+def _certificate(arguments: argparse.Namespace) -> Certificate | None:
+    files = [getattr(arguments, name) for name in TLS_FILES]
+    return None if None in files else Certificate(*files)
+
+
+async def _listen(
+    runner: web.AppRunner, host: str, port: int, certificate: Certificate | None
+) -> None:
+    tls = certificate.server_context() if certificate else None
+    await web.TCPSite(runner, host, port, ssl_context=tls).start()
     bound = runner.addresses[0]
-    print(f"ready http://{bound[0]}:{bound[1]}", flush=True)
+    print(f"ready {'https' if tls else 'http'}://{bound[0]}:{bound[1]}", flush=True)
 
 
 def main() -> None:

@@ -4,6 +4,8 @@
 does not put under its grants is found in the statement: functions that open files, files that a
 client would write or read, which here is the engine's own process, and directories attached.
 
+Copies of tables go to the disk `backups`, a directory beside the tables, and come from there.
+
 Requests from web pages are refused: any page could otherwise send them, to a port on loopback too.
 """
 
@@ -16,6 +18,13 @@ from clickhouse.local.faults import Fault
 from clickhouse.local.statement import tokens
 
 _OUTSIDE = (b"file", b"python", b"disk")
+BACKUPS_VARIABLE = "CLICKHOUSE_LOCAL_BACKUPS"  # read by access.xml
+_COPY = rb"Disk\(\s*'backups'\s*,\s*'\w[\w.-]*'\s*\)"
+_BACKUP = re.compile(
+    rb"\s*(?:BACKUP|RESTORE)\s+(?:DATABASE|TABLE)\s+[\w.]+\s+(?:TO|FROM)\s+%(copy)s"
+    rb"(?:\s+SETTINGS\s+base_backup\s*=\s*%(copy)s)?[\s;]*" % {b"copy": _COPY},
+    re.IGNORECASE,
+)
 _HOST = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::\d*)?")
 
 
@@ -27,7 +36,9 @@ def engine_options() -> str:
 
 
 def check_statement(text: bytes) -> None:
-    """Raise Fault for a statement that reaches outside the data directory."""
+    """Raise Fault for a statement that reaches outside the data directory and the copies."""
+    if _BACKUP.fullmatch(text):
+        return
     before, last = b"", b""
     for token in tokens(text):
         if not last and token[0].upper() == b"ATTACH":

@@ -7,6 +7,7 @@ it is what keeps the data directory loaded and locked.
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clickhouse.local import compression
-from clickhouse.local.access import check_statement
+from clickhouse.local.access import BACKUPS_VARIABLE, check_statement
 from clickhouse.local.faults import Fault, fault_from_engine, not_implemented
 from clickhouse.local.session import Session, open_session
 from clickhouse.local.statement import (
@@ -72,12 +73,14 @@ class Engine:
         """Open or create `directory`. RuntimeError if another process has it open.
 
         `default_database`, made if it is missing, is for requests that name none. The engine's own
-        database `default` is its working directory with all files in it, and closed.
+        database `default` is its working directory with all files in it, and closed. Copies that
+        `BACKUP` makes are kept beside `directory`, in `backups`.
         """
         if "?" in str(directory):
             raise ValueError("chdb cannot use a directory with a question mark in its name")
         directory.mkdir(parents=True, exist_ok=True)
         self._path = str(directory.resolve())
+        os.environ[BACKUPS_VARIABLE] = f"{directory.resolve().with_name('backups')}/"
         self._limits = limits
         self._default_database = default_database
         self._base = open_session(self._path)

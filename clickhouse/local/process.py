@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from clickhouse.errors import LocalClickHouseError
+from shards.certificates import Certificate
 from shards.localcluster import free_ports
 from shards.process import LocalProcess
 
@@ -16,8 +17,8 @@ _READY_LINE = b"ready http"
 class LocalClickHouse(LocalProcess):
     """A `python -m clickhouse.local` of our own, which ends when this process does.
 
-    `port` None takes a free one, kept when it is started again. Blocking: from a coroutine, use
-    `asyncio.to_thread`.
+    `port` None takes a free one, kept when it is started again. With a certificate it serves HTTPS
+    to clients that show one. Blocking: from a coroutine, use `asyncio.to_thread`.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class LocalClickHouse(LocalProcess):
         port: int | None = None,
         *,
         password_file: Path | None = None,
+        certificate: Certificate | None = None,
         start_timeout_s: float = 60.0,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -35,12 +37,17 @@ class LocalClickHouse(LocalProcess):
         argv += ["--port", str(self._port)]
         if password_file is not None:
             argv += ["--password-file", str(password_file)]
+        if certificate is not None:
+            argv += ["--tls-cert-file", str(certificate.chain)]
+            argv += ["--tls-key-file", str(certificate.key)]
+            argv += ["--tls-authority-file", str(certificate.authority)]
+        self._scheme = "http" if certificate is None else "https"
         super().__init__("clickhouse", argv, log=directory / "clickhouse.log")
 
     @property
     def url(self) -> str:
         """Base URL of the HTTP interface."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{self._scheme}://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Start the engine and wait until it serves; raises LocalClickHouseError."""

@@ -20,7 +20,7 @@ _FORMAT_NAME = re.compile(rb"\s+(\w+)[^\S\n]*\n?")
 _SKIPPED = r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*"
 _FIRST_WORDS = re.compile(rf"{_SKIPPED}(\w+)(?:\s+(\w+))?", re.DOTALL)
 _OUTPUT_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\s[^;]*)?[;\s]*$", re.IGNORECASE)
-_ROWS = "SELECT WITH SHOW DESCRIBE DESC EXPLAIN EXISTS CHECK KILL FROM VALUES"
+_ROWS = "SELECT WITH SHOW DESCRIBE DESC EXPLAIN EXISTS CHECK KILL FROM VALUES BACKUP RESTORE"
 
 
 class Insert(NamedTuple):

@@ -152,7 +152,8 @@ class Day:
         Not the electors' own CSV, and not the cards on the banner.
         """
         texts = {"banner": self.demo.banner}
-        logs = [*self.demo.data.rglob("*.log"), self._edge.log]
+        # The demo's and its services', what it said on standard error, and the second edge's.
+        logs = [*self.demo.data.rglob("*.log"), *self.demo.data.parent.glob("*.log")]
         logs += [path for path in self.prometheus.directory.rglob("*") if path.is_file()]
         for path in logs:
             texts[str(path)] = path.read_bytes().decode(errors="replace")

@@ -111,7 +111,9 @@ def test_edges_add_up_to_the_count(evening: Day) -> None:
 def test_nothing_written_identifies_an_elector_or_a_ballot(evening: Day) -> None:
     assert {202, 403, 409} <= set(evening.voters.answers)
     written = evening.written()
-    for source in ("edge.log", "drainer.log", "second-edge.log", "prometheus.log", "server.log"):
+    for source in (
+        "/edge.log", "drainer.log", "demo.log", "second-edge.log", "prometheus.log", "server.log",
+    ):  # fmt: skip
         assert any(name.endswith(source) and text for name, text in written.items()), source
     assert "Redis is partly" in "".join(written.values()), "the kill was to be talked about"
     found = {source: evening.identities.found_in(text) for source, text in written.items()}

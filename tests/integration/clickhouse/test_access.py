@@ -123,6 +123,9 @@ def test_no_file_is_read(url: str, secret: Path, statement: str) -> None:
         "INSERT INTO FUNCTION file('{out}', 'CSV', 'a UInt8') SELECT 1",
         "CREATE TABLE scrutin.taken ENGINE = File(CSV, '{out}') AS SELECT 1",
         "BACKUP TABLE scrutin.lines TO File('{out}')",
+        "BACKUP TABLE scrutin.lines TO Disk('default', '{out}')",
+        "BACKUP TABLE scrutin.lines TO Disk('backups', '{out}')",
+        "BACKUP TABLE scrutin.lines TO Disk('backups', '../../../../../../..{out}')",
     ],
 )
 def test_no_file_is_written(url: str, tmp_path: Path, statement: str) -> None:

@@ -1,0 +1,1 @@
+"""What k8s/ has of compose/, written from the same files."""
