@@ -39,9 +39,10 @@ class Ballot(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One sending: when (seconds since the beginning), and its status, 0 for a lost connection."""
+    """One sending: from when to when, since the beginning; its status, 0 for a lost connection."""
 
     at_s: float
+    answered_s: float
     status: int
 
 
@@ -149,7 +150,7 @@ class OpenLoop:
                 self._decided(due_s, STATUS_BY_CODE[status])
                 write(_line(ballot, STATUS_BY_CODE[status], int(str(said.get("attempt_count", 0)))))
                 return
-            self.troubles.append(Sent(at_s, status))
+            self.troubles.append(Sent(at_s, self.now_s, status))
             if status not in (0, 503):
                 self.unexpected[status] += 1
             await asyncio.sleep(RETRY_PAUSE_S * (0.5 + self._rng.random()))

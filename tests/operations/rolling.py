@@ -9,7 +9,7 @@ import msgspec
 
 from shards.localcluster import LocalNode
 from tests.operations.deployment import Deployment, Service
-from tests.operations.openloop import OpenLoop, ballots
+from tests.operations.openloop import OpenLoop, Sent, ballots
 from tests.operations.proof import differences, verify
 from tests.support.rolls import Elector
 
@@ -144,15 +144,18 @@ async def _restart_node(deployment: Deployment, node: LocalNode, load: OpenLoop)
     return Restart(node.name, began_s, load.now_s, handed_over=primary)
 
 
+def _meets(sent: Sent, restart: Restart) -> bool:
+    """Say whether a sending was under way during a restart."""
+    return sent.at_s <= restart.ended_s and sent.answered_s >= restart.began_s
+
+
 def _rolled(load: OpenLoop, restarts: list[Restart], seconds: float, found: list[str]) -> Rolled:
-    handovers = [(r.began_s, r.ended_s) for r in restarts if r.handed_over]
     refused = [sent for sent in load.troubles if sent.status == 503]
-    in_handovers = sum(any(a <= sent.at_s <= b for a, b in handovers) for sent in refused)
+    handovers = [restart for restart in restarts if restart.handed_over]
+    in_handovers = sum(any(_meets(sent, one) for one in handovers) for sent in refused)
     restarts = [
-        msgspec.structs.replace(
-            r, refused=sum(r.began_s <= sent.at_s <= r.ended_s for sent in refused)
-        )
-        for r in restarts
+        msgspec.structs.replace(one, refused=sum(_meets(sent, one) for sent in refused))
+        for one in restarts
     ]
     taken_s = sorted(s for second in load.seconds.values() for s in second.latencies_s)
     return Rolled(

@@ -11,6 +11,7 @@ from tests.support.edges import SCRUTIN
 from tests.support.tls import SERVER
 
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
+TIMEOUT_S = 120.0
 KINDS = {"sh", "sql", "text"}  # run by tests, parsed by tests, neither
 
 
@@ -43,16 +44,16 @@ class Shell:
         self._directory = directory
         self._env = os.environ | {"PATH": path, "COLUMNS": "120"} | dict(env)
 
-    def run(self, text: str, *, timeout_s: float = 120.0, **more: str) -> str:
+    def run(self, text: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
         """Run commands to their end; fail, with what they said, if one of them fails."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
-            cwd=more.pop("cwd", str(self._directory)),
-            env=self._env | more,
+            cwd=cwd or self._directory,
+            env=self._env | dict(env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout_s,
+            timeout=TIMEOUT_S,
             check=False,
         )
         self.said += done.stdout

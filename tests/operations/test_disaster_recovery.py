@@ -61,11 +61,18 @@ class World:
             node.argv += SNAPSHOTS
         return cluster
 
-    def run(self, section: str, *, number: int | None = None, **more: str) -> None:
+    def run(
+        self,
+        section: str,
+        *,
+        number: int | None = None,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
         """Run a section's commands, or one block of them."""
         commands = [b.text for b in blocks("disaster-recovery") if b[:2] == (section, "sh")]
         for text in commands if number is None else commands[number : number + 1]:
-            self.shell.run(text, **more)
+            self.shell.run(text, env, cwd)
 
     @asynccontextmanager
     async def redis(self) -> AsyncIterator[ShardClient]:
@@ -131,7 +138,7 @@ class World:
     async def start_from_snapshots(self) -> None:
         """What the runbook says of starting, done by whoever starts servers here."""
         for node in self.cluster.nodes:
-            self.run("Append-only files are damaged", number=0, cwd=str(node.log.parent))
+            self.run("Append-only files are damaged", number=0, cwd=node.log.parent)
         always = {node: list(node.argv) for node in self.cluster.nodes}
         for node in self.cluster.nodes:
             node.argv += ["--appendonly", "no"]
@@ -140,7 +147,7 @@ class World:
         await self.cluster.wait_healthy()
         for node in self.cluster.nodes:
             url = f"redis://127.0.0.1:{node.port}"
-            self.run("Append-only files are damaged", number=1, NODE_URL=url)
+            self.run("Append-only files are damaged", number=1, env={"NODE_URL": url})
         await self.cluster.wait_healthy()
         for node in self.cluster.nodes:
             node.kill()

@@ -34,7 +34,7 @@ class Watch:
     async def run(self) -> None:
         """Watch until cancelled."""
         deployment = self._deployment
-        kinds = {
+        kinds: dict[str, Sequence[LocalProcess]] = {
             "edges, each": deployment.edges,
             "drainers, each": deployment.drainers,
             "ClickHouse": [deployment.clickhouse],
