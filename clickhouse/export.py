@@ -30,8 +30,7 @@ async def export(client: AsyncClient, directory: Path, *, with_results: bool) ->
     use, hashgen's UsageError while another run writes it, OSError, ClickHouseUnavailable,
     ClickHouseRejected.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ExportError(f"{directory} exists already: name a new directory")
+    _check_place(directory)
     files = []
     with appearing_directory(directory) as partial:
         for view in (*TURNOUT, RESULTS) if with_results else TURNOUT:
@@ -40,6 +39,11 @@ async def export(client: AsyncClient, directory: Path, *, with_results: bool) ->
             await asyncio.to_thread((partial / file).write_bytes, content)
             files.append(ExportedFile(directory / file, len(content)))
     return files
+
+
+def _check_place(directory: Path) -> None:
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ExportError(f"{directory} exists already: name a new directory")
 
 
 async def _read(client: AsyncClient, view: str) -> bytes:

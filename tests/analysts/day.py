@@ -34,12 +34,14 @@ FROM
 )
 """
 _BALLOT = "law_id, vote_hash, vote, request_id, shard, stream_ms, stream_seq"
-_INSERTS = (
-    f"INSERT INTO scrutin.vote_audit ({_BALLOT}, status, attempt)"
-    f" SELECT {_BALLOT}, status, attempt FROM ({{events}})",
-    f"INSERT INTO scrutin.ballots ({_BALLOT})"
-    f" SELECT {_BALLOT} FROM ({{events}}) WHERE status = 'accepted'",
-)
+_INTO_AUDIT = f"""
+INSERT INTO scrutin.vote_audit ({_BALLOT}, status, attempt)
+SELECT {_BALLOT}, status, attempt FROM ({{events}})
+"""
+_INTO_BALLOTS = f"""
+INSERT INTO scrutin.ballots ({_BALLOT})
+SELECT {_BALLOT} FROM ({{events}}) WHERE status = 'accepted'
+"""
 
 
 async def fill(client: AsyncClient, audit_rows: int) -> int:
@@ -58,5 +60,5 @@ def _statements(audit_rows: int) -> Iterator[str]:
             start=start,
             count=min(BATCH_ROWS, audit_rows - start),
         )
-        for insert in _INSERTS:
+        for insert in (_INTO_AUDIT, _INTO_BALLOTS):
             yield insert.format(events=events)

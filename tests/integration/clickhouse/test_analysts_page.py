@@ -1,7 +1,5 @@
 """docs/analysts.md says what schema, queries, roles and kept figures say, and all is described."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from clickhouse_connect.driver import AsyncClient
 
@@ -12,10 +10,10 @@ from tests.analysts.queries import read_queries
 
 
 @pytest.fixture
-async def relations(client: AsyncClient) -> AsyncIterator[list[Relation]]:
+async def relations(client: AsyncClient) -> list[Relation]:
     await client.command("DROP DATABASE scrutin SYNC")  # and what other tests made in it
     await migrate(client)
-    yield await read_relations(client)
+    return await read_relations(client)
 
 
 def test_the_page_is_as_it_would_be_written_now(relations: list[Relation]) -> None:

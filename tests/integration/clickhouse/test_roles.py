@@ -1,12 +1,12 @@
 """Roles: what each may do and what it may not, by the engine's own access control.
 
-The local engine takes roles from a file of users, and `CREATE ROLE` from nobody: that a server takes
-the statements is tried as far as the engine reads them.
+The local engine takes roles from a file of users, and `CREATE ROLE` from nobody: that a server
+takes the statements is tried as far as the engine reads them.
 """
 
 import random
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -39,9 +39,9 @@ def client_of(clickhouse_server: LocalClickHouse) -> As:
 
 
 @pytest.fixture
-async def stored(client: AsyncClient) -> AsyncIterator[AsyncClient]:
+async def stored(client: AsyncClient) -> AsyncClient:
     await VoteSink(client).store(batch_of(random_events(random.Random(3), 300, first_ms=AT_MS)))
-    yield client
+    return client
 
 
 async def objects(client: AsyncClient) -> set[str]:
