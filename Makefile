@@ -12,7 +12,7 @@ BIN := .venv/bin
 # Python of the image.
 export IMAGE_PYTHON := 3.13
 
-.PHONY: help setup test-tools tls-server kubectl wheels image compose-test binary audit dashboards rules screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs rolling-restart soak
+.PHONY: help setup test-tools tls-server kubectl wheels image compose-test binary audit dashboards rules analysts screenshots words simulate demo test lint format bench clean chaos chaos-full chaos-bugs rolling-restart soak
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ dashboards: setup ## write the Grafana dashboards that compose/dashboards descri
 
 rules: ## write k8s' alerts from those of compose/prometheus
 	@$(PYTHON) -m compose.kubernetes
+
+analysts: setup ## write docs/analysts.md from schema, queries, roles and kept figures
+	$(BIN)/python -m tests.analysts
 
 format: setup ## apply the formatters
 	$(BIN)/ruff format .

@@ -4,6 +4,7 @@ ClickHouseError
 ├── ClickHouseUnavailable    passing: away, overloaded or silent; try again
 ├── ClickHouseRejected       permanent: somebody must change something first
 ├── BackupError              permanent: a copy is damaged, or its place is taken
+├── ExportError              permanent: the place of an export is taken, or an answer is no file
 ├── MigrationError           permanent: the recorded schema and ours disagree
 └── LocalClickHouseError     the local engine's process did not come up
 """
@@ -23,6 +24,10 @@ class ClickHouseRejected(ClickHouseError):
 
 class BackupError(ClickHouseError):
     """A copy of the tables is damaged, or what it should go to is in use."""
+
+
+class ExportError(ClickHouseError):
+    """What an export should go to is in use, or what came is no file."""
 
 
 class MigrationError(ClickHouseError):

@@ -24,28 +24,35 @@ Run = Callable[[AsyncClient, str], Awaitable[None]]  # carries out one statement
 async def migrate(client: AsyncClient, scripts: Sequence[Script] | None = None) -> list[str]:
     """Apply the migrations that are missing, in order; return the names of those applied.
 
-    `scripts` are this release's own if not given. Raises MigrationError if one that is recorded
-    was edited since, ClickHouseUnavailable, ClickHouseRejected.
+    `scripts` are this release's own if not given. Where none is missing, a user who may not change
+    the schema only reads; one who may makes the database again on a replica that lost it. Raises
+    MigrationError if one that is recorded was edited since, ClickHouseUnavailable,
+    ClickHouseRejected.
     """
     with classified():
-        run = _replicated if await create_database(client) else _alone
-        await run(client, read_query("create_schema_migrations"))
         recorded = await _recorded(client)
-        applied = []
+        missing = []
         for script in read_migrations() if scripts is None else scripts:
             checksum = hashlib.sha256(script.text.encode()).hexdigest()
             if script.name not in recorded:
-                await _apply(client, run, script, checksum)
-                applied.append(script.name)
+                missing.append((script, checksum))
             elif recorded[script.name] != checksum:
                 raise MigrationError(
                     f"{script.name} was applied to this database with other contents than it has "
                     f"now; restore the file and put the change in a new one"
                 )
-        return applied
+        if missing or await client.command(read_query("may_create_database")):
+            run = _replicated if await create_database(client) else _alone
+            await run(client, read_query("create_schema_migrations"))
+            for script, checksum in missing:
+                await _apply(client, run, script, checksum)
+        return [script.name for script, _ in missing]
 
 
 async def _recorded(client: AsyncClient) -> dict[str, str]:
+    """Read what was applied: nothing where there is no table of it, or none this user may see."""
+    if not (await client.query(read_query("find_schema_migrations"))).result_rows:
+        return {}
     rows = (await client.query(read_query("applied_migrations"))).result_rows
     return {name: checksum.decode() for name, checksum in rows}
 

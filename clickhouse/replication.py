@@ -21,13 +21,25 @@ _ENGINE = re.compile(r"^(ENGINE\s*=\s*)(\w*MergeTree)\b", re.MULTILINE)
 
 async def create_database(client: AsyncClient) -> bool:
     """Create the database if it is missing; say whether it is a replicated one."""
-    macros = {row[0] for row in (await client.query(read_query("macros"))).result_rows}
-    if macros >= MACROS:
+    if await is_replica(client):
         await client.command(read_query("create_replicated_database"), settings=REPLICATED_DDL)
     else:
         await client.command(read_query("create_database"))
     (found,) = (await client.query(read_query("database_engine"))).result_rows
     return bool(found[0] == "Replicated")
+
+
+async def is_replica(client: AsyncClient) -> bool:
+    """Say whether the server is one of several replicas."""
+    macros = {row[0] for row in (await client.query(read_query("macros"))).result_rows}
+    return macros >= MACROS
+
+
+def on_cluster(statement: str) -> str:
+    """Return a statement on roles so that every replica carries it out: they are not tables."""
+    if statement.startswith("GRANT"):
+        return statement.replace("GRANT", "GRANT ON CLUSTER '{cluster}'", 1)
+    return f"{statement} ON CLUSTER '{{cluster}}'"
 
 
 def replicated(statement: str) -> str:

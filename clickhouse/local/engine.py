@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,8 @@ class Request:
     database: str
     settings: Mapping[str, str]
     params: Mapping[str, str]
+    user: str
+    roles: Sequence[str]
     readonly: bool
     in_session: bool
 
@@ -87,6 +89,8 @@ class Engine:
         self._base.query(f"CREATE DATABASE IF NOT EXISTS {_quoted(default_database, '`')}")
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="engine")
         self._waiting = 0
+        # A user of a role's name has that role; every other name is the one who may do everything.
+        self._roles = frozenset(_lines(self._base, "SELECT role_name FROM system.current_roles"))
         about = self._base.query("SELECT version(), timezone()", "TabSeparated").bytes().decode()
         self.version, self.timezone = about.split()
 
@@ -139,6 +143,7 @@ class Engine:
         return text
 
     def _prepare(self, session: Session, request: Request) -> None:
+        self._take_roles(session, request)
         self._use_database(session, request.database)
         settings = {"max_result_bytes": str(self._limits.result_bytes_max), **request.settings}
         settings.update((f"param_{name}", value) for name, value in request.params.items())
@@ -149,6 +154,14 @@ class Engine:
                 raise Fault(115, "UNKNOWN_SETTING", f"Unknown setting {name!r}")
         assignments = (f"{name} = {_quoted(value, chr(39))}" for name, value in settings.items())
         session.query(f"SET {', '.join(assignments)}")
+
+    def _take_roles(self, session: Session, request: Request) -> None:
+        allowed = self._roles & {request.user} or self._roles
+        for role in request.roles:
+            if role not in allowed:
+                raise Fault(512, "SET_NON_GRANTED_ROLE", f"Role {role!r} is not granted")
+        if roles := request.roles or allowed & {request.user}:
+            session.query(f"SET ROLE {', '.join(_quoted(role, '`') for role in roles)}")
 
     def _use_database(self, session: Session, name: str) -> None:
         try:
@@ -161,6 +174,10 @@ class Engine:
 
 def _quoted(text: str, quote: str) -> str:
     return quote + text.replace("\\", "\\\\").replace(quote, "\\" + quote) + quote
+
+
+def _lines(session: Session, statement: str) -> list[str]:
+    return session.query(statement, "TabSeparated").bytes().decode().splitlines()
 
 
 def _insert(session: Session, insert: Insert) -> Answer:

@@ -144,6 +144,7 @@ async def _read(request: web.Request) -> Request:
     else:
         body = await request.read()
     named = {**url, **fields}
+    user, _ = _credentials(request)
     reserved = _RESERVED.split()
     compress_answer = url.get("enable_http_compression") == "1"
     return Request(
@@ -165,6 +166,8 @@ async def _read(request: web.Request) -> Request:
             for name, value in named.items()
             if name.startswith("param_")
         },
+        user=user,
+        roles=url.getall("role", []),
         readonly=request.method != "POST",
         in_session="session_id" in url,
     )

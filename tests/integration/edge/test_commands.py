@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from clickhouse.local.process import LocalClickHouse
+from clickhouse.roles import roles_xml
 from shards.localcluster import LocalCluster, free_ports
 from shards.process import LocalProcess
 from tests.integration.edge.conftest import Elections, ballot, new_id
@@ -191,3 +192,27 @@ async def test_drain_results_and_a_healthy_doctor(
     finally:
         drainer.stop()
         await asyncio.to_thread(clickhouse.stop)
+
+
+async def test_roles_for_a_file_of_users() -> None:
+    code, out, _ = await scrutin("roles", "--xml")
+    assert code == 0
+    assert "vote_results" not in out.partition("<auditor>")[0]
+    assert out == roles_xml(with_results=False)
+    assert (await scrutin("roles", "--xml", "--with-results"))[1] == roles_xml(with_results=True)
+
+
+async def test_roles_and_export_on_a_local_engine(tmp_path: Path) -> None:
+    with LocalClickHouse(tmp_path / "clickhouse") as server:
+        code, _, errors = await scrutin("roles", clickhouse_url=server.url)
+        assert code == 1
+        assert "scrutin roles --xml" in errors
+        day = tmp_path / "day"
+        code, out, _ = await scrutin("export", str(day), clickhouse_url=server.url)
+        assert code == 0
+        assert "--with-results" in out
+        assert (day / "turnout_by_minute.parquet").is_file()
+        assert not (day / "vote_results.parquet").exists()
+        code, _, errors = await scrutin("export", str(day), clickhouse_url=server.url)
+        assert code == 1
+        assert errors.splitlines() == [f"scrutin: {day} exists already: name a new directory"]

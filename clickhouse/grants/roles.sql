@@ -1,0 +1,38 @@
+-- Who may do what: each role what its work needs, and nothing else. May be run again: a grant with
+-- REPLACE OPTION also takes away what an earlier release had given.
+
+CREATE ROLE IF NOT EXISTS analyst, auditor, drainer, backup;
+
+-- Counts, from views that no hash and no request id comes out of.
+GRANT
+    SELECT ON scrutin.turnout_by_minute,
+    SELECT ON scrutin.attempts_by_minute,
+    SELECT ON scrutin.duplicates_by_count
+TO analyst WITH REPLACE OPTION;
+
+-- Everything there is, to read: also for `scrutin verify` and `scrutin results`.
+GRANT
+    SELECT ON scrutin.vote_audit,
+    SELECT ON scrutin.ballots,
+    SELECT ON scrutin.schema_migrations,
+    SELECT ON scrutin.vote_results,
+    SELECT ON scrutin.duplicate_attempts,
+    SELECT ON scrutin.review_queue,
+    SELECT ON scrutin.turnout_by_minute,
+    SELECT ON scrutin.attempts_by_minute,
+    SELECT ON scrutin.duplicates_by_count
+TO auditor WITH REPLACE OPTION;
+
+-- Inserts, and reads back what it inserted. It can neither change nor remove a row, and finds a
+-- schema that somebody else has brought up to its release.
+GRANT
+    SELECT, INSERT ON scrutin.vote_audit,
+    SELECT, INSERT ON scrutin.ballots,
+    SELECT ON scrutin.schema_migrations
+TO drainer WITH REPLACE OPTION;
+
+-- `scrutin backup`. Restoring is the work of whoever may change the schema.
+GRANT
+    SELECT ON scrutin.vote_audit,
+    SELECT ON scrutin.ballots
+TO backup WITH REPLACE OPTION;

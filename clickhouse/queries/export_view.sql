@@ -1,0 +1,3 @@
+SELECT *
+FROM scrutin.{view:Identifier}
+ORDER BY ALL

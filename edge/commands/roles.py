@@ -1,0 +1,48 @@
+"""`scrutin roles`: who may do what in ClickHouse."""
+
+import sys
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from clickhouse.connection import connected
+from clickhouse.migrations import migrate
+from clickhouse.roles import apply_roles, read_grants, roles_xml
+from edge.commands.running import EXIT_OK, run, settings_of, with_settings
+
+
+@with_settings("clickhouse_url")
+def roles(
+    *,
+    with_results: Annotated[
+        bool, Parameter(negative="", help="Let analysts see what was chosen, not only turnout.")
+    ] = False,
+    xml: Annotated[
+        bool, Parameter(negative="", help="Change nothing; print them for a file of users.")
+    ] = False,
+    **flags: Any,  # noqa: ANN401 (one for each setting)
+) -> int:
+    """Bring ClickHouse's schema up to date and make the roles analyst, auditor, drainer, backup.
+
+    May be run again, and takes away what a role had besides. Needs a user with CREATE ROLE, and ALL
+    ON scrutin.* WITH GRANT OPTION. Users are yours to make: CREATE USER … DEFAULT ROLE analyst.
+    """
+    if xml:
+        sys.stdout.write(roles_xml(with_results=with_results))
+        return EXIT_OK
+
+    async def work() -> None:
+        async with connected(settings_of(flags).clickhouse_url) as clickhouse:
+            for name in await migrate(clickhouse):
+                Console().print(f"migration applied: {name}")
+            await apply_roles(clickhouse, with_results=with_results)
+        table = Table("role", "may")
+        for role, right in read_grants(with_results=with_results):
+            table.add_row(role, right)
+        Console().print(table)
+        if not with_results:
+            Console().print("Analysts see no choices: --with-results once those may be known.")
+
+    return run(work)
