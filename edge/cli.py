@@ -23,7 +23,10 @@ COMMANDS = {
     "replay": ("edge.commands.replay:replay", "Rebuild Redis, empty, from the tables."),
     "backup": ("edge.commands.backup:backup", "Copy the tables to a directory."),
     "restore": ("edge.commands.backup:restore", "Fill empty tables from such a copy."),
-    "roles": ("edge.commands.roles:roles", "Make ClickHouse's roles: analyst, auditor, drainer, backup."),
+    "roles": (
+        "edge.commands.roles:roles",
+        "Make ClickHouse's roles: analyst, auditor, drainer, backup.",
+    ),
     "export": ("edge.commands.export:export", "Write turnout and counts as Parquet files."),
     "bench": ("edge.bench.command:app", "Measure speed and size on this machine."),
     "doctor": ("edge.commands.doctor:doctor", "Find what is wrong with an installation."),
