@@ -127,6 +127,26 @@ async def test_it_serves_drains_and_stops_cleanly(
                 service.kill()
 
 
+async def test_nobody_is_left_behind_when_it_is_killed(binary: Path, tmp_path: Path) -> None:
+    [port] = free_ports(1)  # nobody answers there: it waits
+    argv = [str(binary), "drain", "--redis-url", f"redis://127.0.0.1:{port}"]
+    drainer = LocalProcess("drainer", argv, log=tmp_path / "drainer.log")
+    drainer.start()
+
+    async def waits() -> bool:
+        return "the drainer is waiting" in drainer.log_tail() and len(children(drainer)) == 1
+
+    async def gone() -> bool:
+        return not psutil.pid_exists(unpacked)
+
+    try:
+        await until(waits, "a drainer that waits for Redis", 60)
+        [unpacked] = children(drainer)
+    finally:
+        drainer.kill()
+    await until(gone, "the unpacked program's end")
+
+
 async def ended(process: LocalProcess) -> bool:
     return not process.alive
 
