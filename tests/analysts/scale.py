@@ -65,7 +65,7 @@ async def measure(audit_rows: int, choices: list[Choice]) -> Figures:
 
 async def _merges_ended(client: AsyncClient) -> None:
     """Wait: a day's batches came in two minutes here, and left the merges of a day behind."""
-    while (await rows(client, "SELECT count() FROM system.merges")) != [(0,)]:
+    while (await rows(client, "SELECT count() FROM system.merges")) != [(0,)]:  # noqa: ASYNC110
         await asyncio.sleep(0.5)
 
 
