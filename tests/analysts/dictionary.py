@@ -43,8 +43,13 @@ async def read_relations(client: AsyncClient) -> list[Relation]:
         " WHERE database = 'scrutin' ORDER BY name",
     )
     return [
-        Relation(*map(str, row), [Column(*map(str, c[1:])) for c in columns if c[0] == row[0]])
-        for row in relations
+        Relation(
+            str(name),
+            str(kind),
+            str(comment),
+            [Column(*map(str, column)) for table, *column in columns if table == name],
+        )
+        for name, kind, comment in relations
     ]
 
 

@@ -52,7 +52,7 @@ async def measure(audit_rows: int, choices: list[Choice]) -> Figures:
     return Figures(
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        engine=version,
+        engine=str(version),
         ballots=ballots,
         audit_rows=audit_rows,
         parts=int(str(parts)),
