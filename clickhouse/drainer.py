@@ -94,8 +94,9 @@ class Drainer:
         Raises ClickHouseUnavailable, ClickHouseRejected or shards' Unavailable; nothing is lost
         then, and the next call resumes with the same batch.
         """
-        # Now, when no batch is there to be walked: what one leaves in cycles holds megabytes.
-        gc.collect()
+        # Now, when no batch is there to be walked: what one leaves in cycles holds megabytes. Old
+        # objects are not looked at: in a large process that would take longer than the batch.
+        gc.collect(1)
         batch = self._pending or await self._outbox.read(self._options.rows_max)
         if batch.events:
             self._pending = batch
