@@ -28,7 +28,7 @@ def _head(title: str, command: str) -> list[str]:
         f"# {title}",
         "",
         f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}, {machine()},",
-        f"load average {os.getloadavg()[1]:.0f} over the last five minutes. Voters, edges, drainers,",
+        f"load average {os.getloadavg()[1]:.0f} over five minutes. Voters, edges, drainers,",
         "ClickHouse and nine Redis servers share the machine, and with whatever else it did.",
         "",
     ]
