@@ -1,5 +1,6 @@
 """The reports that are committed: docs/soak.md and docs/rolling-restart.md."""
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +27,9 @@ def _head(title: str, command: str) -> list[str]:
     return [
         f"# {title}",
         "",
-        f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}, {machine()}; voters, edges,",
-        "drainers, ClickHouse and nine Redis servers share the machine, which had other work too.",
+        f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}, {machine()},",
+        f"load average {os.getloadavg()[1]:.0f} over five minutes. Voters, edges, drainers,",
+        "ClickHouse and nine Redis servers share the machine, and with whatever else it did.",
         "",
     ]
 

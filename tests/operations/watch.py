@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import psutil
 
+from shards.errors import Unavailable
 from shards.outbox import Outbox
 from shards.process import LocalProcess
 from tests.operations.deployment import Deployment
@@ -23,10 +24,14 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Watch:
-    """Looks again and again until cancelled. Processes are not restarted meanwhile."""
+    """Looks again and again until cancelled; `missed` counts looks that Redis did not answer.
+
+    Processes are not restarted meanwhile.
+    """
 
     def __init__(self, deployment: Deployment, now_s: Callable[[], float], every_s: float) -> None:
         self.looks: list[Look] = []
+        self.missed = 0
         self._deployment = deployment
         self._now_s = now_s
         self._every_s = every_s
@@ -48,8 +53,12 @@ class Watch:
                     kind: round(_resident_mib(processes) / _divisor(kind, processes), 1)
                     for kind, processes in kinds.items()
                 }
-                waiting = sum(depth.events for depth in await outbox.depth())
-                self.looks.append(Look(round(self._now_s(), 1), memory, waiting))
+                try:
+                    waiting = sum(depth.events for depth in await outbox.depth())
+                except Unavailable:
+                    self.missed += 1
+                else:
+                    self.looks.append(Look(round(self._now_s(), 1), memory, waiting))
                 await asyncio.sleep(self._every_s)
         finally:
             await redis.aclose()
