@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
-from clickhouse_connect.driver import AsyncClient
-from redis.asyncio import Redis
 
 from clickhouse.connection import connected
 from edge.bench.generators import wrk
@@ -19,7 +17,7 @@ from edge.demo.electorate import prepare
 from edge.demo.stack import PRIMARIES, Ports, Stack
 from edge.errors import StartError
 from shards.client import ShardClient
-from shards.localcluster import free_ports
+from shards.localcluster import LocalNode, free_ports
 from shards.outbox import Outbox
 from shards.process import LocalProcess
 
@@ -40,13 +38,12 @@ async def costs(size: Size) -> Outcome:
             await stack.start_engines()
             await stack.load(electorate)
             await stack.start_services()
-            async with connected(stack.clickhouse.url) as clickhouse:
-                return await _spend(stack, clickhouse, ballots, size)
+            return await _spend(stack, ballots, size)
         finally:
             await asyncio.to_thread(stack.stop)
 
 
-async def _spend(stack: Stack, clickhouse: AsyncClient, ballots: Path, size: Size) -> Outcome:
+async def _spend(stack: Stack, ballots: Path, size: Size) -> Outcome:
     primaries, replicas = stack.cluster.nodes[:PRIMARIES], stack.cluster.nodes[PRIMARIES:]
     parts: dict[str, Iterable[LocalProcess]] = {
         "edge": [stack.edge],
@@ -56,7 +53,7 @@ async def _spend(stack: Stack, clickhouse: AsyncClient, ballots: Path, size: Siz
         "ClickHouse": [stack.clickhouse],
     }
     before_s = {part: _processor_s(processes) for part, processes in parts.items()}
-    sent_before = [await _replicated_bytes(node.client()) for node in primaries]
+    sent_before = [await _replicated_bytes(node) for node in primaries]
     url = stack.url + VOTE_PATH
     load = await asyncio.to_thread(wrk, url, ballots, connections=CONNECTIONS, seconds=size.seconds)
     if load.failed:
@@ -68,13 +65,14 @@ async def _spend(stack: Stack, clickhouse: AsyncClient, ballots: Path, size: Siz
             await asyncio.sleep(POLL_S)
     finally:
         await client.aclose()
-    [[votes]] = (await clickhouse.query("SELECT count() FROM scrutin.ballots")).result_rows
-    [[stored_bytes]] = (await clickhouse.query(ROWS)).result_rows
+    async with connected(stack.clickhouse.url) as clickhouse:
+        [[votes]] = (await clickhouse.query("SELECT count() FROM scrutin.ballots")).result_rows
+        [[stored_bytes]] = (await clickhouse.query(ROWS)).result_rows
     spent_us = {
         part: 1e6 * (_processor_s(processes) - before_s[part]) / votes
         for part, processes in parts.items()
     }
-    sent = [await _replicated_bytes(node.client()) for node in primaries]
+    sent = [await _replicated_bytes(node) for node in primaries]
     return Outcome(
         "costs",
         "What a vote takes: processor time of every part from the request until it is counted, "
@@ -99,6 +97,6 @@ def _processor_s(processes: Iterable[LocalProcess]) -> float:
     return sum(time.user + time.system for time in times)
 
 
-async def _replicated_bytes(redis: Redis) -> int:
-    async with redis:
+async def _replicated_bytes(node: LocalNode) -> int:
+    async with node.client() as redis:
         return int((await redis.info("replication"))["master_repl_offset"])
