@@ -84,7 +84,9 @@ def test_every_alert_watches_series_that_are_there(day: Day) -> None:
 def test_what_runbooks_ask_clickhouse_can_be_asked(day: Day) -> None:
     written = "".join(path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md"))
     in_quotes = r"""SCRUTIN_CLICKHOUSE_URL" -d (['"])(.+)\1$"""
-    asked = [statement for _, statement in re.findall(in_quotes, written, re.MULTILINE)]
+    written_down = [statement for _, statement in re.findall(in_quotes, written, re.MULTILINE)]
+    # Those of disaster recovery, which drop and restore, are run by its own tests.
+    asked = [statement for statement in written_down if statement.startswith("SELECT ")]
     assert len(asked) >= 3
     for statement in asked:
         day.demo.sql(statement)
