@@ -30,7 +30,7 @@ def test_the_list_names_all() -> None:
 def test_a_deployment_is_sized_by_what_was_measured(tmp_path: Path) -> None:
     results = str(tmp_path / "results.json")
     missing = bench("capacity", "--results", results)
-    assert (missing.returncode, missing.stdout) == (1, "")
+    assert (missing.returncode, missing.stdout) == (2, "")
     assert "cannot be read" in missing.stderr
     ran = bench("run", "costs", "roll", "tally", "--quick", "--out", str(tmp_path))
     assert ran.returncode == 0, ran.stderr
