@@ -37,7 +37,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Soaked(msgspec.Struct, frozen=True):
-    """What came of it. `troubles` are the promises that were not kept."""
+    """What came of it.
+
+    `lost` says what was not answered and counted as promised, `growth` what did not stay flat.
+    """
 
     seconds: float
     rate_per_s: float
@@ -45,7 +48,13 @@ class Soaked(msgspec.Struct, frozen=True):
     looks: list[Look]
     parts: list[Part]
     voted: int
-    troubles: list[str]
+    lost: list[str]
+    growth: list[str]
+
+    @property
+    def troubles(self) -> list[str]:
+        """Return the promises that were not kept."""
+        return [*self.lost, *self.growth]
 
 
 async def soak(
@@ -76,12 +85,11 @@ async def soak(
     stretches = [_part(load, seconds * n / parts, seconds * (n + 1) / parts) for n in range(parts)]
     found = await asyncio.to_thread(differences, deployment.clickhouse.url, log)
     proof = await asyncio.to_thread(verify, deployment)
-    troubles = [*found, *memory_growth(watch.looks, seconds), *latency_growth(stretches)]
-    troubles += [f"answered {status}, {n} times" for status, n in load.unexpected.items()]
-    troubles += [f"{len(load.unanswered)} votes were never decided"] * bool(load.unanswered)
-    return Soaked(
-        seconds, rate_per_s, dict(load.answers), watch.looks, stretches, proof["voted"], troubles
-    )
+    growth = [*memory_growth(watch.looks, seconds), *latency_growth(stretches)]
+    lost = [*found, *(f"answered {status}, {n} times" for status, n in load.unexpected.items())]
+    lost += [f"{len(load.unanswered)} votes were never decided"] * bool(load.unanswered)
+    answers, voted = dict(load.answers), proof["voted"]
+    return Soaked(seconds, rate_per_s, answers, watch.looks, stretches, voted, lost, growth)
 
 
 def _part(load: OpenLoop, from_s: float, until_s: float) -> Part:
