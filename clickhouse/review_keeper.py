@@ -1,0 +1,77 @@
+"""Keeps the review queue current beside a drainer: the trail copied, the cases published."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from datetime import UTC, datetime
+
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.errors import ClickHouseError
+from clickhouse.review import read_last_entry, read_snapshot, store_entries
+from clickhouse.review_networks import copy_networks
+from shards.client import ShardClient
+from shards.errors import ShardsError
+from shards.review import CasesSnapshot, ReviewDesk
+
+INTERVAL_S = 2.0
+# Computing cases reads all refused attempts: it may take this part of the time at most.
+BUSY_PART_MAX = 0.05
+TURN_MS = 1500  # less than the interval: several drainers take turns
+ENTRIES_MAX = 1000  # copied at once
+
+log = logging.getLogger(__name__)
+
+
+class ReviewKeeper:
+    """One of any number; votes and their drain never wait for it."""
+
+    def __init__(self, redis: ShardClient, clickhouse: AsyncClient, *, owner: str) -> None:
+        self._redis = redis
+        self._desk = ReviewDesk(redis)
+        self._clickhouse = clickhouse
+        self._owner = owner
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep it current until `stop` is set; what fails is tried again."""
+        failing = False
+        while not stop.is_set():
+            began_s = time.monotonic()
+            try:
+                if await self._desk.take_turn(self._owner, TURN_MS):
+                    await self.keep()
+                failing = False
+            except (ClickHouseError, ShardsError) as error:
+                if not failing:
+                    log.warning("The review queue is not current, which is tried again: %s", error)
+                failing = True
+            except Exception:
+                # Nobody's ballots wait for this; it is loud, and the drainer goes on.
+                log.exception("keeping the review queue current failed")
+            took_s = time.monotonic() - began_s
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), max(INTERVAL_S, took_s / BUSY_PART_MAX))
+
+    async def keep(self) -> None:
+        """Copy the trail and the networks, then publish the cases; safe to repeat.
+
+        Raises ClickHouseUnavailable, ClickHouseRejected, or shards' Unavailable.
+        """
+        await self.copy_trail()
+        await copy_networks(self._redis, self._clickhouse, datetime.now(UTC))
+        cases = await read_snapshot(self._clickhouse)
+        await self._desk.publish(CasesSnapshot(cases, time.time_ns() // 1_000_000))
+
+    async def copy_trail(self) -> int:
+        """Copy the entries that ClickHouse lacks and return how many; raises as above."""
+        copied = 0
+        after = await read_last_entry(self._clickhouse)
+        while entries := await self._desk.trail(after, ENTRIES_MAX):
+            # A write that is confirmed confirms what is before it: no entry is copied that a
+            # failover could still undo.
+            await self._desk.confirm()
+            await store_entries(self._clickhouse, entries)
+            copied += len(entries)
+            after = entries[-1].entry_ms, entries[-1].entry_seq
+        return copied
