@@ -31,7 +31,7 @@ async def cases(redis: ShardClient) -> list[ReviewCase]:
         case_of(uuid4().hex * 2, "many-attempts", 1234),
         case_of(uuid4().hex * 2, "duplicate", 2),
         case_of(uuid4().hex * 2, "invalid", 1),
-        case_of("unknown-20260921T23Z", "unknown-hashes", 90, 77),
+        case_of(f"unknown-{uuid4().int % 10**8:08}T23Z", "unknown-hashes", 90, 77),
         case_of(f"network-{uuid4().hex[:16]}-20260921T23Z", "network-burst", 45, 0),
     ]
     await ReviewDesk(redis).publish(CasesSnapshot(cases, AT_MS))
@@ -68,7 +68,7 @@ async def test_every_state(
     await decide(page, language)
     await expect(page.locator("section").last).to_contain_text(DECIDED[language])
 
-    await desk.claim(cases[1], "Béa", uuid4())  # meanwhile
+    await desk.claim(cases[3], "Béa", uuid4())  # meanwhile
     visit.expect_failure("409")
     await page.get_by_role("button", name=TAKE[language]).first.click()
     await expect(page.get_by_role("alert")).to_have_text(SAID[language])
