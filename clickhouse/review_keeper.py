@@ -19,19 +19,30 @@ INTERVAL_S = 2.0
 # Computing cases reads all refused attempts: it may take this part of the time at most.
 BUSY_PART_MAX = 0.05
 TURN_MS = 1500  # less than the interval: several drainers take turns
-ENTRIES_MAX = 1000  # copied at once
+ENTRIES_MAX = 1000
 
 log = logging.getLogger(__name__)
 
 
 class ReviewKeeper:
-    """One of any number; votes and their drain never wait for it."""
+    """One of any number; votes and their drain never wait for it.
 
-    def __init__(self, redis: ShardClient, clickhouse: AsyncClient, *, owner: str) -> None:
+    `entries_max`: as many entries of the trail are copied at once.
+    """
+
+    def __init__(
+        self,
+        redis: ShardClient,
+        clickhouse: AsyncClient,
+        *,
+        owner: str,
+        entries_max: int = ENTRIES_MAX,
+    ) -> None:
         self._redis = redis
         self._desk = ReviewDesk(redis)
         self._clickhouse = clickhouse
         self._owner = owner
+        self._entries_max = entries_max
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep it current until `stop` is set; what fails is tried again."""
@@ -67,7 +78,7 @@ class ReviewKeeper:
         """Copy the entries that ClickHouse lacks and return how many; raises as above."""
         copied = 0
         after = await read_last_entry(self._clickhouse)
-        while entries := await self._desk.trail(after, ENTRIES_MAX):
+        while entries := await self._desk.trail(after, self._entries_max):
             # A write that is confirmed confirms what is before it: no entry is copied that a
             # failover could still undo.
             await self._desk.confirm()

@@ -78,8 +78,9 @@ def unknown(count: int, first_ms: int, rng: random.Random) -> list[OutboxEvent]:
 @pytest.mark.parametrize("seed", range(3))
 async def test_cases_are_those_of_the_attempts(client: AsyncClient, seed: int) -> None:
     events = random_events(random.Random(seed), 400, first_ms=AT_MS)
-    for _ in range(2):  # whatever is inserted how often
-        await VoteSink(client).store(batch_of(events))
+    for size in (400, 170):  # whatever is inserted how often, and however it is cut
+        for start in range(0, len(events), size):
+            await VoteSink(client).store(batch_of(events[start : start + size]))
     expected = cases_by_hash(events)
     found = [case async for case in all_cases(client, page_rows=7)]
     assert [case.case_id for case in found] == sorted(case.case_id for case in found)
@@ -171,6 +172,19 @@ async def test_the_snapshot_is_the_undecided_and_decisions_are_copied_whole(
     published = await desk.published()
     assert published is not None
     assert harmless.case_id in {case.case_id for case in published.cases}
+
+
+async def test_entries_are_copied_as_they_come(client: AsyncClient, redis: ShardClient) -> None:
+    desk = ReviewDesk(redis)
+    keeper = ReviewKeeper(redis, client, owner="test", entries_max=2)
+    cases = [ReviewCase(f"{n:064x}", "invalid", "", 1, 1, AT_MS, AT_MS) for n in range(5)]
+    for count in (5, 0, 3):
+        for case in cases[:count]:
+            await desk.claim(case, "Aude", uuid4())
+            await desk.resolve(case.case_id, "Aude", "fault", "Ours.", uuid4())
+            await desk.reopen(case.case_id, "Aude", "Not ours.", uuid4())
+        assert await keeper.copy_trail() == 3 * count
+    assert await read_trail(client) == await desk.trail((0, 0), 100)
 
 
 async def test_a_copy_that_was_interrupted_is_made_whole(

@@ -149,12 +149,13 @@ async def test_ten_auditors_lose_and_double_no_decision(
     """Ten processes race for the same cases, each deciding twice at once what it could take."""
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     running = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", AUDITOR_PROCESS),
             *(cluster.url, f"auditor {number}", str(seed + number)),
-            **pipes,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for number in range(AUDITORS)
     ]
