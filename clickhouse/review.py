@@ -8,7 +8,7 @@ from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.answers import read_rows
 from clickhouse.retry import classified
-from shards.review import Kind, ReviewCase, TrailEntry
+from shards.review import Kind, ReviewCase, ReviewDesk, TrailEntry
 
 SNAPSHOT_CASES_MAX = 100  # of each kind
 ATTEMPTS_MAX = 1000
@@ -24,6 +24,13 @@ _TRAIL_COLUMNS = {
     "attempts": "UInt64",
     "act_id": "UUID",
 }
+
+
+class Queue(NamedTuple):
+    """Both halves of the queue: who has what, and what there is."""
+
+    desk: ReviewDesk
+    clickhouse: AsyncClient
 
 
 class Attempt(NamedTuple):

@@ -3,24 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple
-
-from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
-from clickhouse.review import read_cases
+from clickhouse.review import Queue, read_cases
 from edge.commands.stores import redis_of
 from edge.errors import SettingsError
 from edge.settings import Settings
 from shards.errors import ReviewRefused
 from shards.review import ReviewCase, ReviewDesk, Standing, checked_auditor, checked_case_id
-
-
-class Queue(NamedTuple):
-    """The queue: who has what, and what there is."""
-
-    desk: ReviewDesk
-    clickhouse: AsyncClient
 
 
 @asynccontextmanager

@@ -8,8 +8,8 @@ import msgspec
 from rich.console import Console
 
 from clickhouse.export import check_place
-from clickhouse.review import all_cases, read_trail
-from edge.commands.review.cases import Queue, queue_of, written
+from clickhouse.review import Queue, all_cases, read_trail
+from edge.commands.review.cases import queue_of, written
 from edge.commands.running import run, settings_of, with_settings
 from edge.spreadsheets import Spreadsheet
 from hashgen.output import appearing_directory

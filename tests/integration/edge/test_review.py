@@ -16,6 +16,7 @@ from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from clickhouse.review import read_cases
 from clickhouse.review_keeper import ReviewKeeper
+from hashgen import BallotHasher
 from shards.client import ShardClient
 from shards.command import pack
 from shards.localcluster import LocalCluster
@@ -300,6 +301,47 @@ async def test_from_votes_to_an_export(
     code, out, _ = await scrutin("review", "reopen", ours, "--why", "More is known.", **stores)
     assert (code, out) == (0, "reopened by Aude\n")
     assert (await scrutin("review", "claim", ours, **{**stores, "auditor": "Béa"}))[0] == 0
+
+
+async def test_a_drainer_keeps_the_queue_current(
+    loaded: LocalCluster,
+    elections: Elections,
+    redis: ShardClient,
+    clickhouse: AsyncClient,
+    clickhouse_server: LocalClickHouse,
+    elector: Elector,
+    tmp_path: Path,
+) -> None:
+    """From a vote to the published list and from a decision to ClickHouse, by `serve --drain`."""
+    desk, ours = ReviewDesk(redis), BallotHasher().hash(*elector).hex()
+    stores = {"redis_url": loaded.url, "clickhouse_url": clickhouse_server.url}
+    async with EdgeProcess(
+        tmp_path, "--drain", election=elections.live, exempt_loopback=True, **stores
+    ) as running:
+        async with httpx.AsyncClient(base_url=running.url) as http:
+            for _ in range(3):
+                await http.post("/api/v1/vote", json=ballot(elector))
+
+        async def listed() -> ReviewCase | None:
+            snapshot = await desk.published()
+            cases = {case.case_id: case for case in snapshot.cases} if snapshot else {}
+            return cases.get(ours)
+
+        async def whole() -> bool:
+            case = await listed()
+            return case is not None and case.attempts == 2
+
+        await until(whole, "the case on the list")
+        case = await listed()
+        assert case is not None
+        await desk.claim(case, "Aude", uuid4())
+        await desk.resolve(ours, "Aude", "harmless", "Two phones.", uuid4())
+
+        async def copied() -> bool:
+            return await listed() is None
+
+        await until(copied, "the decision in ClickHouse")
+    assert ours in {case.case_id for case in await read_cases(clickhouse, decided=True, limit=1000)}
 
 
 async def test_what_is_missing_or_wrong_is_said(loaded: LocalCluster) -> None:
