@@ -17,7 +17,7 @@ from shards.review import CasesSnapshot, ReviewDesk
 
 INTERVAL_S = 2.0
 # Computing cases reads all refused attempts: it may take this part of the time at most.
-BUSY_PART_MAX = 0.05
+BUSY_PART_MAX = 0.1
 TURN_MS = 1500  # less than the interval: several drainers take turns
 ENTRIES_MAX = 1000
 
@@ -43,15 +43,15 @@ class ReviewKeeper:
         self._clickhouse = clickhouse
         self._owner = owner
         self._entries_max = entries_max
+        self._publish_due_s = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep it current until `stop` is set; what fails is tried again."""
         failing = False
         while not stop.is_set():
-            began_s = time.monotonic()
             try:
                 if await self._desk.take_turn(self._owner, TURN_MS):
-                    await self.keep()
+                    await self._keep_in_turn()
                 failing = False
             except (ClickHouseError, ShardsError) as error:
                 if not failing:
@@ -60,17 +60,31 @@ class ReviewKeeper:
             except Exception:
                 # Nobody's ballots wait for this; it is loud, and the drainer goes on.
                 log.exception("keeping the review queue current failed")
-            took_s = time.monotonic() - began_s
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), max(INTERVAL_S, took_s / BUSY_PART_MAX))
+                await asyncio.wait_for(stop.wait(), INTERVAL_S)
 
     async def keep(self) -> None:
         """Copy the trail and the networks, then publish the cases; safe to repeat.
 
         Raises ClickHouseUnavailable, ClickHouseRejected, or shards' Unavailable.
         """
+        await self._copy()
+        await self._publish()
+
+    async def _keep_in_turn(self) -> None:
+        """Copy, and publish unless that was done just now and takes long."""
+        await self._copy()
+        began_s = time.monotonic()
+        if began_s >= self._publish_due_s:
+            await self._publish()
+            took_s = time.monotonic() - began_s
+            self._publish_due_s = began_s + took_s / BUSY_PART_MAX
+
+    async def _copy(self) -> None:
         await self.copy_trail()
         await copy_networks(self._redis, self._clickhouse, datetime.now(UTC))
+
+    async def _publish(self) -> None:
         cases = await read_snapshot(self._clickhouse)
         await self._desk.publish(CasesSnapshot(cases, time.time_ns() // 1_000_000))
 

@@ -331,7 +331,7 @@ async def test_a_drainer_keeps_the_queue_current(
             case = await listed()
             return case is not None and case.attempts == 2
 
-        await until(whole, "the case on the list")
+        await until(whole, "the case on the list", timeout_s=60)
         case = await listed()
         assert case is not None
         await desk.claim(case, "Aude", uuid4())
@@ -340,7 +340,7 @@ async def test_a_drainer_keeps_the_queue_current(
         async def copied() -> bool:
             return await listed() is None
 
-        await until(copied, "the decision in ClickHouse")
+        await until(copied, "the decision in ClickHouse", timeout_s=60)
     assert ours in {case.case_id for case in await read_cases(clickhouse, decided=True, limit=1000)}
 
 
