@@ -47,7 +47,7 @@ tls-server: # the wheel's server was built without TLS
 
 screenshots: setup test-tools ## draw every page and state into docs/screenshots
 	@mkdir -p docs/screenshots
-	$(BIN)/pytest -q tests/browser/test_states.py --screenshots docs/screenshots
+	$(BIN)/pytest -q tests/browser/test_states.py tests/browser/test_reviewing.py --screenshots docs/screenshots
 
 test: setup test-tools kubectl tls-server ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml

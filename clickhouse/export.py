@@ -30,7 +30,7 @@ async def export(client: AsyncClient, directory: Path, *, with_results: bool) ->
     use, hashgen's UsageError while another run writes it, OSError, ClickHouseUnavailable,
     ClickHouseRejected.
     """
-    _check_place(directory)
+    check_place(directory)
     files = []
     with appearing_directory(directory) as partial:
         for view in (*TURNOUT, RESULTS) if with_results else TURNOUT:
@@ -41,7 +41,8 @@ async def export(client: AsyncClient, directory: Path, *, with_results: bool) ->
     return files
 
 
-def _check_place(directory: Path) -> None:
+def check_place(directory: Path) -> None:
+    """Raise ExportError when the directory of an export is in use."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ExportError(f"{directory} exists already: name a new directory")
 

@@ -1,6 +1,7 @@
 """Who is let in: the rates of the instance and of each client, and who guesses."""
 
 from edge.clients import ClientAddresses, is_loopback
+from edge.networks import NetworkCounts, Refused
 from edge.problems import RATE_LIMITED, TOO_MANY_FAILURES, ProblemKind
 from edge.ratelimit import ClientBuckets, Clock, TokenBucket
 from edge.settings import Settings
@@ -13,10 +14,13 @@ FAILURES_BURST_S = 60.0  # people fail in company: when a class votes, say
 class Admission:
     """Decides before a request's body is read. Reads never use up the votes' share."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, networks: NetworkCounts | None = None
+    ) -> None:
         rate = settings.rate_limit_per_s
         client_rate = settings.client_rate_limit_per_s
         self._addresses = ClientAddresses(settings.trusted_networks())
+        self._networks = networks or NetworkCounts()
         self._exempt_loopback = settings.exempt_loopback
         self._votes = TokenBucket(rate, rate * BURST_S, clock)
         self._reads = TokenBucket(rate, rate * BURST_S, clock)
@@ -40,8 +44,17 @@ class Admission:
         """Return why nobody at this address may identify himself for now, or None."""
         return self._refuse_guess(self._client(scope))
 
+    def vote_refused(self, scope: Scope, status: Refused) -> None:
+        """Count a refused vote by its network, and one that was not on the roll as a guess."""
+        client = self._client(scope)
+        if client is None:
+            return
+        self._networks.count(client, status)
+        if status == "invalid":
+            self._failures.take(client)
+
     def identification_failed(self, scope: Scope) -> None:
-        """Count a vote that was not on the roll, whichever of its fields was wrong."""
+        """Count whoever showed a token that is none."""
         client = self._client(scope)
         if client is not None:
             self._failures.take(client)

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from edge.admission import Admission
 from edge.api import ReadApi, respond, respond_problem
 from edge.assets import Assets
+from edge.auditors import Auditors
 from edge.backend import Backend
 from edge.draining import DrainState
 from edge.languages import preferred_language
@@ -74,7 +75,7 @@ class EdgeApp:
         drain_state: Callable[[], DrainState | None] = lambda: None,
         make_desk: DeskMaker = VotingDesk,
     ) -> None:
-        self.admission = Admission(settings, time.monotonic)
+        self.admission = Admission(settings, time.monotonic, backend.networks)
         self._metrics = metrics
         desk = self.desk = make_desk(
             settings.hasher(), lambda: backend.roll, metrics, settings.in_flight_max
@@ -96,6 +97,8 @@ class EdgeApp:
         self._openapi = Reply(200, base_headers(JSON, body), body)
         token = settings.ops_token()
         ops = Ops(token, self._read, metrics, backend, self.admission, renderer) if token else None
+        tokens = settings.review_tokens()
+        auditors = Auditors(tokens, backend, self.admission, renderer, patience) if tokens else None
         self._routes = [
             *self._read.routes(),
             Route("/openapi.json", self._openapi_json),
@@ -104,6 +107,7 @@ class EdgeApp:
             *ResultsPage(backend, renderer).routes(),
             *Assets().routes(),
             *(ops.routes() if ops else []),
+            *(auditors.routes() if auditors else []),
         ]
         self._rest = Starlette(
             routes=self._routes,

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from typing import Literal
 
 from edge.metrics import EdgeMetrics
+from edge.networks import NetworkCounts
 from edge.settings import Settings
 from edge.watch_metrics import RedisState
 from edge.windows import changed, decided_by, window_of
@@ -45,6 +46,7 @@ class Backend:
         self.client: ShardClient | None = None
         self.election = election
         self.refusal: ConfigurationError | None = None
+        self.networks = NetworkCounts()
         self._options = settings.redis_options()
         hasher = settings.hasher()
         self._scheme = hasher.scheme
@@ -122,6 +124,8 @@ class Backend:
             await self._tolerate(self._look_at_roll(self.client))
             await self._tolerate(self._look_at_windows(self.client))
         await self._tolerate(self._look_at_results(self.client))
+        if self._looks % ROLL_CHECK_LOOKS == 0:
+            await self.networks.flush(self.client)
 
     async def _tolerate(self, look: Coroutine[None, None, None]) -> None:
         """Keep what was seen before when a look fails for what passes."""

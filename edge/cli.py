@@ -27,6 +27,7 @@ COMMANDS = {
         "edge.commands.roles:roles",
         "Make ClickHouse's roles: analyst, auditor, drainer, backup.",
     ),
+    "review": ("edge.commands.review:app", "Work the queue of duplicate and invalid attempts."),
     "export": ("edge.commands.export:export", "Write turnout and counts as Parquet files."),
     "bench": ("edge.bench.command:app", "Measure speed and size on this machine."),
     "doctor": ("edge.commands.doctor:doctor", "Find what is wrong with an installation."),

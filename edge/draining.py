@@ -14,6 +14,7 @@ from clickhouse.connection import connect
 from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.errors import ClickHouseError, ClickHouseUnavailable
 from clickhouse.migrations import migrate
+from clickhouse.review_keeper import ReviewKeeper
 from edge.settings import Settings
 from shards.client import ShardClient
 from shards.errors import ShardsError, Unavailable
@@ -113,9 +114,15 @@ class DrainKeeper:
                     logger.info("ClickHouse migration applied: %s", name)
                 outbox = Outbox(redis, owner=self._owner)
                 drainer = Drainer(outbox, redis, clickhouse, DrainOptions(), self._metrics)
+                keeper = ReviewKeeper(redis, clickhouse, owner=self._owner)
                 self.state = "running"
                 logger.info("draining the outbox to ClickHouse")
-                await drainer.run(stop)
+                reviewing = asyncio.create_task(keeper.run(stop))
+                try:
+                    await drainer.run(stop)
+                finally:
+                    reviewing.cancel()
+                    await asyncio.wait({reviewing})
             finally:
                 await clickhouse.close()
         finally:

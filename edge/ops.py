@@ -1,8 +1,6 @@
 """The live page of an instance for its operators: behind a token, and off without one."""
 
 import asyncio
-import base64
-import binascii
 import hmac
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +17,7 @@ from edge.backend import Backend
 from edge.metrics import EdgeMetrics
 from edge.problems import OVERLOADED, UNAUTHORISED, Problem
 from edge.rendering import SECURITY_HEADERS, Renderer
+from edge.tokens import shown_credentials
 from shards.errors import ShardsError
 from shards.outbox import Outbox
 from shards.roll import CastStatus
@@ -102,7 +101,7 @@ class Ops:
         refused = self._admission.refuse_guess(request.scope)
         if refused is not None:
             return respond_problem(request, Problem(refused))
-        shown = _shown_token(request.headers.get("authorization", ""))
+        shown = shown_credentials(request.headers.get("authorization", "")).token
         if hmac.compare_digest(shown, self._token):
             return None
         if shown:
@@ -140,17 +139,3 @@ class Ops:
                 round(max(depth.oldest_age_s for depth in depths), 1),
             )
         return self._outbox
-
-
-def _shown_token(authorization: str) -> bytes:
-    """Return the token out of a Bearer header or a Basic one's password, empty for neither."""
-    scheme, _, value = authorization.partition(" ")
-    match scheme.lower():
-        case "bearer":
-            return value.strip().encode()
-        case "basic":
-            try:
-                return base64.b64decode(value, validate=True).partition(b":")[2]
-            except binascii.Error:
-                return b""
-    return b""

@@ -156,8 +156,9 @@ class Pages:
         except Exception:
             remember(request.scope, draft.request_id)
             raise
+        if cast.status in {"duplicate", "invalid"}:
+            self._admission.vote_refused(request.scope, cast.status)
         if cast.status == "invalid":
-            self._admission.identification_failed(request.scope)
             return self._with_ballot(
                 "invalid.html",
                 draft,

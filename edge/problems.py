@@ -36,8 +36,8 @@ REQUEST_IDS_DIFFER = ProblemKind(
 UNAUTHORISED = ProblemKind(
     "unauthorised",
     401,
-    "The operators’ token is needed",
-    "Le jeton des opérateurs est nécessaire",
+    "A token is needed",
+    "Un jeton est nécessaire",
 )
 RESULTS_NOT_PUBLISHED = ProblemKind(
     "results-not-published",
@@ -50,6 +50,12 @@ CROSS_SITE = ProblemKind(
     403,
     "The form was sent from another site",
     "Le formulaire a été envoyé depuis un autre site",
+)
+READ_ONLY = ProblemKind(
+    "read-only",
+    403,
+    "To decide, a name and the second token are needed",
+    "Pour décider, il faut un nom et le second jeton",
 )
 NOT_FOUND = ProblemKind("not-found", 404, "There is nothing here", "Il n’y a rien ici")
 UNKNOWN_LAW = ProblemKind("unknown-law", 404, "There is no such law", "Cette loi n’existe pas")
@@ -138,6 +144,7 @@ KINDS = (
     UNAUTHORISED,
     RESULTS_NOT_PUBLISHED,
     CROSS_SITE,
+    READ_ONLY,
     NOT_FOUND,
     UNKNOWN_LAW,
     METHOD_NOT_ALLOWED,

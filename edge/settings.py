@@ -18,13 +18,13 @@ from msgspec import Meta
 from edge.clients import Network
 from edge.errors import SettingsError
 from edge.logs import LogFormat
+from edge.tokens import ReviewTokens, read_review_tokens, read_token
 from hashgen import BallotHasher
 from hashgen.errors import HashgenError
 from hashgen.keyfile import make_hasher
 from shards.options import Durability, RedisOptions
 
 PREFIX = "SCRUTIN_"
-OPS_TOKEN_CHARACTERS_MIN = 16
 
 
 class UrlForm(NamedTuple):
@@ -132,6 +132,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ops_token_file: Annotated[
         Path | None, Meta(description="file with the token that opens /ops; without it /ops is off")
     ] = None
+    review_token_file: Annotated[
+        Path | None,
+        Meta(description="file with the token that shows /review; without it /review is off"),
+    ] = None
+    review_write_token_file: Annotated[
+        Path | None,
+        Meta(description="file with the token that also decides on /review, under a name"),
+    ] = None
+    auditor: Annotated[
+        str | None, Meta(description="name of the auditor that takes and decides cases")
+    ] = None
     shutdown_delay_s: Annotated[
         float, Meta(ge=0, le=300, description="on SIGTERM: not ready, but serving, for this long")
     ] = 0.0
@@ -227,18 +238,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def ops_token(self) -> str | None:
         """Return the token of /ops, None when /ops is off; raises `SettingsError`."""
-        if self.ops_token_file is None:
-            return None
-        try:
-            token = self.ops_token_file.read_text("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{variable('ops_token_file')}: {error}") from error
-        _require(
-            len(token) >= OPS_TOKEN_CHARACTERS_MIN,
-            "ops_token_file",
-            f"the token has fewer than {OPS_TOKEN_CHARACTERS_MIN} characters",
+        return read_token(variable("ops_token_file"), self.ops_token_file)
+
+    def review_tokens(self) -> ReviewTokens | None:
+        """Return the tokens of /review, None when /review is off; raises `SettingsError`."""
+        return read_review_tokens(
+            (variable("review_token_file"), self.review_token_file),
+            (variable("review_write_token_file"), self.review_write_token_file),
         )
-        return token
 
     def election_file(self) -> Path:
         """Return the election file; raises `SettingsError` when none is set."""

@@ -151,6 +151,7 @@ class VoteEndpoint:
     def _decided(self, scope: Scope, cast: Cast, request_id: UUID, law_id: str) -> Reply:
         match cast.status:
             case "duplicate":
+                self._admission.vote_refused(scope, "duplicate")
                 return json_reply(409, Duplicate(request_id, cast.attempt_count))
             case "closed":
                 law = self._election().law(law_id)
@@ -160,7 +161,7 @@ class VoteEndpoint:
                 problem = Problem(REQUEST_ID_REUSED, request_id=str(request_id))
                 return self._problem(scope, problem)
             case _:
-                self._admission.identification_failed(scope)
+                self._admission.vote_refused(scope, "invalid")
                 return json_reply(403, Invalid(request_id))
 
     def _problem(self, scope: Scope, problem: Problem, extra: Headers | None = None) -> Reply:

@@ -6,7 +6,8 @@ ShardsError
 │   ├── SchemeMismatch      the roll was hashed in another way than these settings say
 │   ├── RollConflict        another roll is loaded already
 │   ├── RollLost            a roll that took ballots has lost part of its electors
-│   └── ReplayRefused       ballots of earlier do not fit into this cluster
+│   ├── ReplayRefused       ballots of earlier do not fit into this cluster
+│   └── ReviewRefused       an auditor's name or reason, or a case's id, is none
 └── Unavailable             passing: the same call may succeed later
     ├── NotConfirmed        it may have been recorded, but durability was not confirmed
     ├── Overloaded          too many calls wait already; this one was not sent
@@ -37,6 +38,10 @@ class RollConflict(ConfigurationError):
 
 class ReplayRefused(ConfigurationError):
     """The cluster was in use, or the ballots of earlier are not of the roll given."""
+
+
+class ReviewRefused(ConfigurationError):
+    """A name, a reason or a case id cannot be put down as it was given; the message says why."""
 
 
 class RollLost(ConfigurationError):

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from shards.command import Argument, pack
 
-LIBRARIES = ("cast", "roll", "outbox", "results", "census", "replay")
+LIBRARIES = ("cast", "roll", "outbox", "results", "census", "replay", "review")
 DIGEST_CHARS = 8
 _NAME = re.compile(rb"(?<=[='])scrutin_\w+")
 

@@ -76,3 +76,43 @@ def meta_key(shard: int) -> bytes:
 def results_key() -> bytes:
     """Return the key of the published tally snapshot."""
     return tag(0) + b":results"
+
+
+def review_case_key(case_id: str) -> bytes:
+    """Return the key of a case of the review queue as it stands."""
+    return tag(0) + b":review:case:" + case_id.encode()
+
+
+def review_history_key(case_id: str) -> bytes:
+    """Return the key of the stream of a case's entries."""
+    return tag(0) + b":review:history:" + case_id.encode()
+
+
+def review_trail_key() -> bytes:
+    """Return the key of the stream of all entries of the review queue."""
+    return tag(0) + b":review:trail"
+
+
+def review_cases_key() -> bytes:
+    """Return the key of the published cases, those that ask for a look first."""
+    return tag(0) + b":review:cases"
+
+
+def review_turn_key() -> bytes:
+    """Return the key that names the drainer whose turn it is to publish cases."""
+    return tag(0) + b":review:turn"
+
+
+def review_confirm_key() -> bytes:
+    """Return the key that is written so that what was written before it is on disks."""
+    return tag(0) + b":review:confirm"
+
+
+def networks_key(hour: str) -> bytes:
+    """Return the key of an hour's refused votes by network."""
+    return tag(0) + b":review:networks:" + hour.encode()
+
+
+def network_secret_key(day: str) -> bytes:
+    """Return the key of the secret that a day's networks are named with."""
+    return tag(0) + b":review:secret:" + day.encode()

@@ -18,16 +18,22 @@ GRANT
     SELECT ON scrutin.vote_results,
     SELECT ON scrutin.duplicate_attempts,
     SELECT ON scrutin.review_queue,
+    SELECT ON scrutin.review_cases,
+    SELECT ON scrutin.review_decisions,
+    SELECT ON scrutin.review_networks,
     SELECT ON scrutin.turnout_by_minute,
     SELECT ON scrutin.attempts_by_minute,
     SELECT ON scrutin.duplicates_by_count
 TO auditor WITH REPLACE OPTION;
 
 -- Inserts, and reads back what it inserted. It can neither change nor remove a row, and finds a
--- schema that somebody else has brought up to its release.
+-- schema that somebody else has brought up to its release. It publishes the cases for review.
 GRANT
     SELECT, INSERT ON scrutin.vote_audit,
     SELECT, INSERT ON scrutin.ballots,
+    SELECT, INSERT ON scrutin.review_decisions,
+    SELECT, INSERT ON scrutin.review_networks,
+    SELECT ON scrutin.review_cases,
     SELECT ON scrutin.schema_migrations
 TO drainer WITH REPLACE OPTION;
 

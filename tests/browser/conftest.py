@@ -19,6 +19,7 @@ from tests.support.edges import EdgeProcess
 from tests.support.rolls import Elector, Roll, electors_by_law, empty, load, make_roll
 
 OPS_TOKEN = "a-token-for-the-tests-alone"
+REVIEW_TOKEN, DECIDING_TOKEN = "a-token-to-look-with", "a-token-to-decide-with"
 ELECTORS = 300
 FAILURES_MAX = 2
 TIMEOUT_MS = 20_000
@@ -98,9 +99,16 @@ async def site(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[EdgeProcess]:
     directory = tmp_path_factory.mktemp("site")
-    (directory / "token").write_text(OPS_TOKEN)
+    tokens = {
+        "ops_token_file": OPS_TOKEN,
+        "review_token_file": REVIEW_TOKEN,
+        "review_write_token_file": DECIDING_TOKEN,
+    }
+    for name, token in tokens.items():
+        (directory / name).write_text(token)
+    files = {name: directory / name for name in tokens}
     settings = {"redis_url": cluster.url, "election": election, "exempt_loopback": True}
-    async with EdgeProcess(directory, **settings, ops_token_file=directory / "token") as running:
+    async with EdgeProcess(directory, **settings, **files) as running:
         yield running
         assert "a request failed" not in running.log, running.log
 
@@ -162,13 +170,14 @@ async def new_visit(
         base: EdgeProcess = site,
         language: str = "en",
         token: str = "",
+        name: str = "",
     ) -> Visit:
         context = await browser.new_context(
             base_url=base.url,
             java_script_enabled=scripts,
             viewport={"width": width, "height": HEIGHT_PX},
             locale=f"{language}-CA",
-            http_credentials={"username": "", "password": token} if token else None,
+            http_credentials={"username": name, "password": token} if token else None,
         )
         context.set_default_timeout(TIMEOUT_MS)
         visit = Visit(await context.new_page(), base.url, pictures)

@@ -20,7 +20,7 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loca
 async def client(clickhouse_server: LocalClickHouse) -> AsyncIterator[AsyncClient]:
     client = await connect(clickhouse_server.url)
     await migrate(client)
-    for table in ("vote_audit", "ballots"):
+    for table in ("vote_audit", "ballots", "review_decisions", "review_networks"):
         await client.command(f"TRUNCATE TABLE scrutin.{table}")
     yield client
     await client.close()

@@ -1,0 +1,392 @@
+"""The auditors' pages and commands: shut without a token, read-only with one, decided once."""
+
+import csv
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.connection import connect
+from clickhouse.local.process import LocalClickHouse
+from clickhouse.migrations import migrate
+from clickhouse.review import read_cases
+from clickhouse.review_keeper import ReviewKeeper
+from hashgen import BallotHasher
+from shards.client import ShardClient
+from shards.command import pack
+from shards.localcluster import LocalCluster
+from shards.options import RedisOptions
+from shards.review import CasesSnapshot, ReviewCase, ReviewDesk
+from tests.integration.clickhouse.conftest import clickhouse_server
+from tests.integration.edge.conftest import Elections, ballot
+from tests.integration.edge.test_commands import scrutin
+from tests.support.draining import drain
+from tests.support.edges import EdgeProcess, until
+from tests.support.rolls import Elector
+
+__all__ = ["clickhouse_server"]
+READING, WRITING = "a-token-to-look-with", "a-token-to-decide-with"
+AUDE, BEA = ("Aude", WRITING), ("Béa", WRITING)
+AT_MS = 1_790_035_199_800
+HIDDEN = re.compile(r'name="(case|act|seal)" value="([^"]+)"')
+
+
+def case_of(name: str, law_id: str = "L2025-001") -> ReviewCase:
+    return ReviewCase(name * 32, "duplicate", law_id, 3, 1, AT_MS, AT_MS + 1000)
+
+
+@pytest.fixture
+async def redis(loaded: LocalCluster) -> AsyncIterator[ShardClient]:
+    client = await ShardClient.connect(RedisOptions(loaded.url))
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def site(
+    loaded: LocalCluster, elections: Elections, tmp_path: Path
+) -> AsyncIterator[EdgeProcess]:
+    for name, token in (("reading", READING), ("writing", WRITING)):
+        (tmp_path / name).write_text(token)
+    async with EdgeProcess(
+        tmp_path,
+        redis_url=loaded.url,
+        election=elections.after_close,
+        review_token_file=tmp_path / "reading",
+        review_write_token_file=tmp_path / "writing",
+        client_failure_limit_per_min=6,
+        trusted_proxies="127.0.0.0/8",
+    ) as running:
+        yield running
+        assert "a request failed" not in running.log, running.log
+        assert READING not in running.log
+        assert WRITING not in running.log
+
+
+@pytest.fixture
+async def http(site: EdgeProcess) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=site.url) as client:
+        yield client
+
+
+@pytest.fixture
+async def desk(redis: ShardClient) -> ReviewDesk:
+    """The desk, with one case published that nobody has worked on."""
+    desk = ReviewDesk(redis)
+    case = ReviewCase(uuid4().hex * 2, "duplicate", "L2025-001", 3, 1, AT_MS, AT_MS + 1000)
+    await desk.publish(CasesSnapshot([case], AT_MS))
+    return desk
+
+
+async def form(http: httpx.AsyncClient, auth: tuple[str, str]) -> dict[str, str]:
+    """Return the hidden fields of the one form that the page has."""
+    page = await http.get("/review", auth=auth)
+    assert page.status_code == 200
+    fields = dict(HIDDEN.findall(page.text))
+    assert fields.keys() == {"case", "act", "seal"}
+    return fields
+
+
+async def test_it_is_off_without_a_token_file(edge: EdgeProcess) -> None:
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        for path in ("/review", "/review/trail"):
+            assert (await http.get(path, auth=AUDE)).status_code == 404
+        for path in ("/review/claim", "/review/resolve"):
+            assert (await http.post(path, auth=AUDE)).status_code == 404
+
+
+async def test_who_shows_no_token_is_refused_and_held(http: httpx.AsyncClient) -> None:
+    for path in ("/review", "/review/trail"):
+        answer = await http.get(path)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith('Basic realm="review"')
+    assert (await http.post("/review/claim", data={"case": "a"})).status_code == 401
+    guesses = [await http.get("/review", auth=("Aude", f"guess {n}")) for n in range(10)]
+    assert [answer.status_code for answer in guesses][:6] == [401] * 6
+    assert guesses[-1].status_code == 429
+
+
+async def test_the_first_token_looks_and_never_acts(
+    http: httpx.AsyncClient, desk: ReviewDesk
+) -> None:
+    page = await http.get("/review", auth=("Aude", READING))
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "<form" not in page.text
+    fields = await form(http, AUDE)
+    for path in ("/review/claim", "/review/resolve"):
+        data = {**fields, "decision": "harmless", "why": "why"}
+        answer = await http.post(path, data=data, auth=("Aude", READING))
+        assert (answer.status_code, answer.json()["type"]) == (403, "/docs#read-only")
+        nameless = await http.post(path, data=data, auth=("", WRITING))
+        assert nameless.status_code == 403
+    assert await desk.history(fields["case"]) == []
+
+
+async def test_a_case_is_taken_and_decided(http: httpx.AsyncClient, desk: ReviewDesk) -> None:
+    fields = await form(http, AUDE)
+    taken = await http.post("/review/claim", data=fields, auth=AUDE)
+    assert (taken.status_code, taken.headers["location"]) == (303, "/review")
+    late = await http.get("/review", auth=BEA)
+    assert "<form" not in late.text
+    assert "Aude has it until" in late.text
+    decision = await form(http, AUDE)
+    answer = {**decision, "decision": "suspect", "why": "Three times <in> a minute."}
+    for _ in range(2):  # the button pressed twice
+        assert (await http.post("/review/resolve", data=answer, auth=AUDE)).status_code == 303
+    trail = await http.get("/review/trail", auth=("", READING))
+    assert "Three times &lt;in&gt; a minute." in trail.text
+    assert "Aude decided" in trail.text
+    entries = await desk.history(fields["case"])
+    assert [(e.action, e.auditor, e.decision) for e in entries] == [
+        ("claim", "Aude", ""),
+        ("resolve", "Aude", "suspect"),
+    ]
+
+
+async def test_two_auditors_press_at_once(http: httpx.AsyncClient, desk: ReviewDesk) -> None:
+    forms = {auth: await form(http, auth) for auth in (AUDE, BEA)}
+    answers = [await http.post("/review/claim", data=forms[auth], auth=auth) for auth in forms]
+    assert [answer.status_code for answer in answers] == [303, 409]
+    assert "Aude has this case." in answers[1].text
+
+
+async def test_a_forged_form_does_nothing(http: httpx.AsyncClient, desk: ReviewDesk) -> None:
+    fields = await form(http, AUDE)
+    other = await form(http, BEA)
+    forged = [
+        ({**fields, "seal": "0" * 64}, {}, 403),
+        ({**fields, "seal": other["seal"]}, {}, 403),
+        ({**fields, "case": "0f" * 32}, {}, 403),
+        ({**fields, "act": str(uuid4())}, {}, 403),
+        (fields, {"Origin": "https://example.org"}, 403),
+        (fields, {"Sec-Fetch-Site": "cross-site"}, 403),
+        ({k: v for k, v in fields.items() if k != "seal"}, {}, 400),
+        ({**fields, "act": "none"}, {}, 400),
+    ]
+    for data, headers, status in forged:
+        answer = await http.post("/review/claim", data=data, headers=headers, auth=AUDE)
+        assert answer.status_code == status, data
+    by_other = await http.post("/review/claim", data=fields, auth=BEA)
+    assert by_other.status_code == 403, "a form is good for who got it"
+    as_resolve = {**fields, "decision": "harmless", "why": "why"}
+    assert (await http.post("/review/resolve", data=as_resolve, auth=AUDE)).status_code == 403
+    as_json = await http.post("/review/claim", json=fields, auth=AUDE)
+    assert as_json.status_code == 400
+    assert await desk.history(fields["case"]) == []
+
+
+@pytest.mark.parametrize("why", ["", "NAS 046 454 286", "x" * 501])
+async def test_what_cannot_be_put_down_is_not_repeated(
+    http: httpx.AsyncClient, desk: ReviewDesk, why: str
+) -> None:
+    await http.post("/review/claim", data=await form(http, AUDE), auth=AUDE)
+    fields = await form(http, AUDE)
+    data = {**fields, "decision": "harmless", "why": why}
+    answer = await http.post("/review/resolve", data=data, auth=AUDE)
+    assert answer.status_code == 400
+    assert "Choose a decision and say why." in answer.text
+    assert not why or why not in answer.text
+    assert [entry.action for entry in await desk.history(fields["case"])] == ["claim"]
+
+
+async def test_what_was_sent_as_a_law_is_text(http: httpx.AsyncClient, desk: ReviewDesk) -> None:
+    await desk.publish(CasesSnapshot([case_of("0e", "<script>alert(1)</script>")], AT_MS))
+    page = await http.get("/review", auth=("", READING), headers={"Accept-Language": "fr"})
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert "Cas à revoir" in page.text
+
+
+async def test_the_list_is_bounded_and_has_kinds(http: httpx.AsyncClient, desk: ReviewDesk) -> None:
+    many = [
+        ReviewCase(f"{n:064x}", "invalid" if n % 2 else "duplicate", "L1", n + 1, 1, AT_MS, AT_MS)
+        for n in range(120)
+    ]
+    await desk.publish(CasesSnapshot(many, AT_MS))
+    page = await http.get("/review", auth=("", READING))
+    assert page.text.count("<section") == 50
+    assert "50 / 120" in page.text
+    page = await http.get("/review?kind=invalid", auth=("", READING))
+    assert "50 / 60" in page.text
+    assert (await http.get("/review?kind=<b>", auth=("", READING))).status_code == 200
+
+
+@pytest.fixture
+async def clickhouse(clickhouse_server: LocalClickHouse) -> AsyncIterator[AsyncClient]:
+    client = await connect(clickhouse_server.url)
+    await migrate(client)
+    yield client
+    await client.close()
+
+
+def read_sheet(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+async def test_from_votes_to_an_export(
+    edge: EdgeProcess,
+    loaded: LocalCluster,
+    redis: ShardClient,
+    clickhouse: AsyncClient,
+    clickhouse_server: LocalClickHouse,
+    elector: Elector,
+    tmp_path: Path,
+) -> None:
+    """Everything that a person does, by command, on votes that an edge took."""
+    stores = {"redis_url": loaded.url, "clickhouse_url": clickhouse_server.url, "auditor": "Aude"}
+    formula = '=HYPERLINK("http://example.org")'
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        for _ in range(4):
+            await http.post("/api/v1/vote", json=ballot(elector))
+        wrong = {**ballot(elector), "law_id": formula}
+        assert (await http.post("/api/v1/vote", json=wrong)).status_code in (400, 403)
+    await drain(redis, clickhouse)
+    code, out, errors = await scrutin("review", "list", "--json", **stores)
+    assert code == 0, errors
+    listed = {each["case"]["case_id"]: each for each in json.loads(out)}
+    (ours,) = [name for name, each in listed.items() if each["case"]["attempts"] == 3]
+    assert listed[ours]["standing"]["state"] == "open"
+    decide = ("review", "resolve", ours, "--decision", "harmless", "--why")
+    unclaimed = "scrutin: nobody has this case: claim it first\n"
+    assert await scrutin(*decide, "x", **stores) == (1, "", unclaimed)
+    assert (await scrutin("review", "claim", ours, **stores))[0] == 0
+    code, _, errors = await scrutin("review", "claim", ours, **{**stores, "auditor": "Béa"})
+    assert (code, errors) == (1, "scrutin: Aude has this case\n")
+    code, out, _ = await scrutin("review", "list", "--state", "claimed", **stores)
+    assert "claimed by Aude" in out
+    why = "=1+1, said the voter; « déjà »"
+    code, out, errors = await scrutin(*decide, why, **stores)
+    assert (code, out) == (0, "resolved by Aude\n"), errors
+    code, out, _ = await scrutin("review", "show", ours, "--json", **stores)
+    shown = json.loads(out)
+    assert [attempt[1] for attempt in shown["attempts"]] == ["accepted", *["duplicate"] * 3]
+    assert [entry["action"] for entry in shown["trail"]] == ["claim", "resolve"]
+    assert '"oui"' not in out
+    assert (await scrutin("review", "show", ours, **stores))[0] == 0
+    code, out, _ = await scrutin("review", "list", "--state", "resolved", "--json", **stores)
+    assert ours in {each["case"]["case_id"] for each in json.loads(out)}
+    await ReviewKeeper(redis, clickhouse, owner="test").keep()
+    assert [case.case_id for case in await read_cases(clickhouse, decided=True)] == [ours]
+
+    code, out, errors = await scrutin("review", "export", str(tmp_path / "out"), **stores)
+    assert code == 0, errors
+    for name in ("cases.csv", "trail.csv"):
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\xef\xbb\xbf")
+    sheets = {name: read_sheet(tmp_path / "out" / name) for name in ("cases.csv", "trail.csv")}
+    (row,) = [row for row in sheets["cases.csv"] if row["case"] == ours]
+    assert (row["state"], row["auditor"], row["why"]) == (
+        "resolved",
+        "Aude",
+        f"'{why}",
+    )
+    for sheet in sheets.values():
+        for each in sheet:
+            assert not [cell for cell in each.values() if cell.startswith(("=", "+", "-", "@"))]
+    of_ours = [row for row in sheets["trail.csv"] if row["case"] == ours]
+    assert [row["action"] for row in of_ours] == ["claim", "resolve"]
+    lines = (tmp_path / "out" / "trail.jsonl").read_text().splitlines()
+    assert len(lines) == len(sheets["trail.csv"])
+    assert (await scrutin("review", "export", str(tmp_path / "out"), **stores))[0] == 1
+    text = "".join(file.read_text() for file in (tmp_path / "out").iterdir())
+    assert elector.nas not in text
+    assert elector.code not in text
+
+    code, out, _ = await scrutin("review", "reopen", ours, "--why", "More is known.", **stores)
+    assert (code, out) == (0, "reopened by Aude\n")
+    assert (await scrutin("review", "claim", ours, **{**stores, "auditor": "Béa"}))[0] == 0
+
+
+async def test_a_drainer_keeps_the_queue_current(
+    loaded: LocalCluster,
+    elections: Elections,
+    redis: ShardClient,
+    clickhouse: AsyncClient,
+    clickhouse_server: LocalClickHouse,
+    elector: Elector,
+    tmp_path: Path,
+) -> None:
+    """From a vote to the published list and from a decision to ClickHouse, by `serve --drain`."""
+    desk, ours = ReviewDesk(redis), BallotHasher().hash(*elector).hex()
+    stores = {"redis_url": loaded.url, "clickhouse_url": clickhouse_server.url}
+    async with EdgeProcess(
+        tmp_path, "--drain", election=elections.live, exempt_loopback=True, **stores
+    ) as running:
+        async with httpx.AsyncClient(base_url=running.url) as http:
+            for _ in range(3):
+                await http.post("/api/v1/vote", json=ballot(elector))
+
+        async def listed() -> ReviewCase | None:
+            snapshot = await desk.published()
+            cases = {case.case_id: case for case in snapshot.cases} if snapshot else {}
+            return cases.get(ours)
+
+        async def whole() -> bool:
+            case = await listed()
+            return case is not None and case.attempts == 2
+
+        await until(whole, "the case on the list", timeout_s=60)
+        case = await listed()
+        assert case is not None
+        await desk.claim(case, "Aude", uuid4())
+        await desk.resolve(ours, "Aude", "harmless", "Two phones.", uuid4())
+
+        async def copied() -> bool:
+            return await listed() is None
+
+        await until(copied, "the decision in ClickHouse", timeout_s=60)
+    assert ours in {case.case_id for case in await read_cases(clickhouse, decided=True, limit=1000)}
+
+
+async def test_what_is_missing_or_wrong_is_said(loaded: LocalCluster) -> None:
+    stores = {"redis_url": loaded.url}
+    case_id = "0d" * 32
+    decide = ("--decision", "fault", "--why")
+    code, _, errors = await scrutin("review", "resolve", case_id, *decide, "x", **stores)
+    assert code == 2
+    assert "SCRUTIN_AUDITOR" in errors
+    code, _, errors = await scrutin(
+        "review", "resolve", case_id, *decide, "NAS 046454286", "--auditor", "Aude", **stores
+    )
+    assert code == 2
+    assert "046454286" not in errors
+    code, _, errors = await scrutin(
+        "review", "resolve", "x", *decide, "why", "--auditor", "Aude", **stores
+    )
+    assert (code, "named by its ballot hash" in errors) == (2, True)
+
+
+async def test_an_edge_counts_refused_votes_by_network(
+    site: EdgeProcess, redis: ShardClient, elector: Elector
+) -> None:
+    """What is kept is a tag: the address is in no key and no value."""
+    client = {"X-Forwarded-For": "203.0.113.9"}
+
+    async def counted() -> bool:
+        async with httpx.AsyncClient(base_url=site.url, headers=client) as http:
+            await http.post("/api/v1/vote", json=ballot(elector))
+        keys_, _ = await everything(redis)
+        return any(b":review:networks:" in key for key in keys_)
+
+    await until(counted, "counts in Redis")
+    keys_, values = await everything(redis)
+    assert b"203.0.113" not in b"".join(keys_) + values
+
+
+async def everything(redis: ShardClient) -> tuple[list[bytes], bytes]:
+    """Return the keys of the review queue and what they hold."""
+    found: list[bytes] = []
+    cursor = b"0"
+    while True:
+        cursor, keys_ = await redis.call(0, pack("SCAN", cursor, "MATCH", "{00}:review:*"))
+        found += keys_
+        if cursor == b"0":
+            break
+    dumps = [await redis.call(0, pack("DUMP", key)) for key in found]
+    return found, b"".join(filter(None, dumps))
