@@ -15,7 +15,7 @@ local function roll_begin(keys, args)
   for place = 2, #args - 1, 2 do
     local name, value = args[place], args[place + 1]
     local law_id = string.match(name, '^opens:(.*)$') or string.match(name, '^closes:(.*)$')
-    if law_id and redis.call('HEXISTS', keys[1], 'frozen:' .. law_id) == 1
+    if law_id and redis.call('HGET', keys[1], 'frozen:' .. law_id)
         and redis.call('HGET', keys[1], name) ~= value then
       return redis.error_reply('FROZEN the results of law ' .. law_id .. ' are final, its hours stay')
     end

@@ -51,7 +51,7 @@ def document(key_file: Path) -> SignedRecord:
 
 def test_a_record_is_written_read_and_checked(
     tmp_path: Path, key_file: Path, document: SignedRecord
-):
+) -> None:
     path = tmp_path / "record.json"
     write_document(path, document)
     read = read_document(path)
@@ -97,7 +97,7 @@ def passes(path: Path, trusted: Ed25519PublicKey) -> bool:
     return True
 
 
-def test_no_part_of_a_record_can_be_changed(tmp_path: Path, key_file: Path, document: SignedRecord):
+def test_no_part_of_a_record_can_be_changed(tmp_path: Path, key_file: Path, document: SignedRecord) -> None:
     trusted = read_public_key(public_file_of(key_file))
     forms = list(tampered(msgspec.to_builtins(document)))
     assert len(forms) > 25
@@ -107,14 +107,14 @@ def test_no_part_of_a_record_can_be_changed(tmp_path: Path, key_file: Path, docu
         assert not passes(path, trusted), f"{name} was changed, and the record passed"
 
 
-def test_only_the_trusted_key_will_do(tmp_path: Path, document: SignedRecord):
+def test_only_the_trusted_key_will_do(tmp_path: Path, document: SignedRecord) -> None:
     other = make_signing_key(tmp_path / "other.pem")
     check(document, KIND)
     with pytest.raises(RecordError, match="another key signed"):
         check(document, KIND, other)
 
 
-def test_one_kind_of_record_never_passes_for_another(key_file: Path, document: SignedRecord):
+def test_one_kind_of_record_never_passes_for_another(key_file: Path, document: SignedRecord) -> None:
     renamed = msgspec.structs.replace(document, format="scrutin-other-record")
     with pytest.raises(RecordError, match="does not fit"):
         check(renamed, "scrutin-other-record")
@@ -126,14 +126,14 @@ def test_one_kind_of_record_never_passes_for_another(key_file: Path, document: S
     "text",
     ["", "[]", "{", '{"format": 1}', "\xff", "[" * 100_000, '{"a": NaN}', '{"a": 1.5}'],
 )
-def test_what_is_no_record_is_refused(tmp_path: Path, text: str):
+def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "record.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(RecordError, match="no signed record"):
         read_document(path)
 
 
-def test_a_key_that_comes_twice_is_refused(tmp_path: Path, document: SignedRecord):
+def test_a_key_that_comes_twice_is_refused(tmp_path: Path, document: SignedRecord) -> None:
     path = tmp_path / "record.json"
     text = msgspec.json.encode(document).decode()
     path.write_text(text.replace('"oui":3', '"oui":9,"oui":3'))
@@ -142,12 +142,12 @@ def test_a_key_that_comes_twice_is_refused(tmp_path: Path, document: SignedRecor
 
 
 @pytest.mark.parametrize("number", [0.5, INTEGER_MAX + 1, -INTEGER_MAX - 1])
-def test_numbers_that_readers_round_are_not_signed(key_file: Path, number: float):
+def test_numbers_that_readers_round_are_not_signed(key_file: Path, number: float) -> None:
     with pytest.raises(ValueError, match="integer"):
         sign({"n": [number]}, KIND, read_signing_key(key_file))
 
 
-def test_a_record_is_never_overwritten(tmp_path: Path, document: SignedRecord):
+def test_a_record_is_never_overwritten(tmp_path: Path, document: SignedRecord) -> None:
     path = tmp_path / "record.json"
     path.write_text("the first")
     with pytest.raises(RecordError, match="never overwritten"):
@@ -155,13 +155,13 @@ def test_a_record_is_never_overwritten(tmp_path: Path, document: SignedRecord):
     assert path.read_text() == "the first"
 
 
-def test_the_signed_bytes_are_sorted_compact_utf8():
+def test_the_signed_bytes_are_sorted_compact_utf8() -> None:
     plain = {"format": KIND, "record": RECORD, "version": 1}
     expected = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert signed_bytes(KIND, 1, RECORD) == expected.encode()
 
 
-def test_openssl_agrees(tmp_path: Path, key_file: Path, document: SignedRecord):
+def test_openssl_agrees(tmp_path: Path, key_file: Path, document: SignedRecord) -> None:
     """The signature is that of a standard, which needs no program of ours."""
     openssl = shutil.which("openssl")
     assert openssl
@@ -181,7 +181,7 @@ def test_openssl_agrees(tmp_path: Path, key_file: Path, document: SignedRecord):
 
 def test_the_command_makes_a_key_that_only_its_owner_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     path = tmp_path / "key.pem"
     app = make_app()
     assert app(["signing-key", str(path)]) == 0
@@ -197,7 +197,7 @@ def test_the_command_makes_a_key_that_only_its_owner_reads(
     assert path.read_bytes() == before
 
 
-def test_a_key_whose_public_half_is_there_is_not_made(tmp_path: Path):
+def test_a_key_whose_public_half_is_there_is_not_made(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     public_file_of(path).write_text("of the key before")
     with pytest.raises(SigningKeyError, match="never overwritten"):
@@ -205,14 +205,14 @@ def test_a_key_whose_public_half_is_there_is_not_made(tmp_path: Path):
     assert not path.exists()
 
 
-def test_a_key_that_everybody_can_read_is_refused(key_file: Path):
+def test_a_key_that_everybody_can_read_is_refused(key_file: Path) -> None:
     key_file.chmod(0o604)
     with pytest.raises(SigningKeyError, match="chmod"):
         read_signing_key(key_file)
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "swapped"])
-def test_a_file_that_is_no_key_is_refused_without_showing_it(key_file: Path, content: str):
+def test_a_file_that_is_no_key_is_refused_without_showing_it(key_file: Path, content: str) -> None:
     public_file = public_file_of(key_file)
     private, public = key_file.read_text(), public_file.read_text()
     key_file.write_text(public if content == "swapped" else content)
