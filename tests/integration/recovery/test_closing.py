@@ -13,6 +13,8 @@ import httpx
 import msgspec
 import pytest
 
+from clickhouse.closing import reconcile
+from clickhouse.errors import Unreconciled
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.tally import read_tallies
 from edge.records.signing_keys import make_signing_key, public_file_of
@@ -24,7 +26,8 @@ from shards.command import pack
 from shards.election import Election
 from shards.errors import ShardsError
 from shards.localcluster import LocalCluster
-from shards.results import read_results
+from shards.outbox import Outbox
+from shards.results import ResultsSnapshot, read_results
 from tests.integration.edge.conftest import LAW_TOML, TOML
 from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
@@ -252,6 +255,47 @@ async def test_a_ballot_lost_by_a_table_leaves_nothing_certified(
     code, _, errors = await office.close()
     assert (code, "no-ballot: 1" in errors) == (1, True), errors
     assert office.written == []
+
+
+async def test_what_another_drainer_holds_is_waited_for(
+    day: Day, roll: Roll, office: Office
+) -> None:
+    """It read the vote, and died: its lease has to expire first."""
+    voters = {answer.vote.ballot for answer in day.log}
+    idle = next(vote for vote in map(_vote, roll.electors) if vote.ballot not in voters)
+    assert (await day.store.cast(*idle)).status == "accepted"
+    assert len((await Outbox(day.redis, owner="another").read(1000)).events) == 1
+    await close_now(day, roll)
+    code, _, errors = await office.close()
+    assert code == 0, errors
+    assert the_record(office)["reconciliation"]["ballots"] == VOTERS + 1
+
+
+async def test_an_outbox_that_does_not_drain_leaves_nothing_certified(
+    day: Day, roll: Roll, office: Office
+) -> None:
+    voters = {answer.vote.ballot for answer in day.log}
+    idle = next(vote for vote in map(_vote, roll.electors) if vote.ballot not in voters)
+    await day.store.cast(*idle)
+    await Outbox(day.redis, owner="another", lease_ms=60_000).read(1000)
+    await close_now(day, roll)
+    code, _, errors = await office.close("--drain-timeout-s", "0")
+    assert (code, "1 attempts wait" in errors) == (1, True), errors
+    assert office.written == []
+
+
+async def test_counts_that_do_not_fit_are_named(day: Day, roll: Roll) -> None:
+    election = await close_now(day, roll)
+    closes_ms = {law.id: law.closes_at_ms for law in election.laws}
+    electors = dict(day.store.info.laws)
+    await reconcile(day.redis, day.clickhouse, electors, closes_ms)
+    with pytest.raises(Unreconciled, match="1 electors"):
+        await reconcile(day.redis, day.clickhouse, electors | {LAWS[0]: 1}, closes_ms)
+    # verify alone lets the published results lag behind
+    behind = msgspec.json.encode(ResultsSnapshot([], 1, 1))
+    await day.redis.call(0, pack("SET", keys.results_key(), behind))
+    with pytest.raises(Unreconciled, match="published are not the tally"):
+        await reconcile(day.redis, day.clickhouse, electors, closes_ms)
 
 
 async def test_another_manifest_leaves_nothing_certified(

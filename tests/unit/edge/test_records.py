@@ -97,7 +97,9 @@ def passes(path: Path, trusted: Ed25519PublicKey) -> bool:
     return True
 
 
-def test_no_part_of_a_record_can_be_changed(tmp_path: Path, key_file: Path, document: SignedRecord) -> None:
+def test_no_part_of_a_record_can_be_changed(
+    tmp_path: Path, key_file: Path, document: SignedRecord
+) -> None:
     trusted = read_public_key(public_file_of(key_file))
     forms = list(tampered(msgspec.to_builtins(document)))
     assert len(forms) > 25
@@ -114,7 +116,9 @@ def test_only_the_trusted_key_will_do(tmp_path: Path, document: SignedRecord) ->
         check(document, KIND, other)
 
 
-def test_one_kind_of_record_never_passes_for_another(key_file: Path, document: SignedRecord) -> None:
+def test_one_kind_of_record_never_passes_for_another(
+    key_file: Path, document: SignedRecord
+) -> None:
     renamed = msgspec.structs.replace(document, format="scrutin-other-record")
     with pytest.raises(RecordError, match="does not fit"):
         check(renamed, "scrutin-other-record")
