@@ -25,13 +25,14 @@ from shards.client import ShardClient
 from shards.command import pack
 from shards.election import Election
 from shards.errors import ShardsError
+from shards.functions import fcall
 from shards.localcluster import LocalCluster
 from shards.outbox import Outbox
 from shards.results import ResultsSnapshot, read_results
 from tests.integration.edge.conftest import LAW_TOML, TOML
 from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
-from tests.support.ballots import vote_of
+from tests.support.ballots import stranger, vote_of
 from tests.support.edges import EdgeProcess
 from tests.support.rolls import Roll, load, open_election
 
@@ -172,6 +173,9 @@ async def test_closing_makes_results_final_for_good(
     idle = [vote for vote in map(_vote, roll.electors) if vote.ballot not in voters]
     assert (await day.store.cast(*idle[0])).status == "accepted"  # not drained when it closes
     election = await close_now(day, roll)
+    # as a closing that was killed leaves it
+    one = fcall("roll_freeze", (keys.meta_key(3),), day.store.info.roll_id, LAWS[0])
+    assert (await day.redis.call(3, one))[1] == 1
     manifest = roll.database.directory / "manifest.json"
     code, out, errors = await office.close("--manifest", str(manifest))
     assert (code, "record-election-" in out) == (0, True), errors
@@ -203,6 +207,9 @@ async def test_closing_makes_results_final_for_good(
         )
     assert (await day.store.cast(*idle[1])).status == "closed"
     await load_as_it_was(day, election)
+    # refused, and no part of the day any more
+    late = await day.store.cast(*stranger(LAWS[0], random.Random(1)))
+    assert late.status == "invalid"
 
     code, _, errors = await office.close()
     assert (code, "never overwritten" in errors) == (1, True)
@@ -211,6 +218,7 @@ async def test_closing_makes_results_final_for_good(
     code, _, errors = await again.close("--manifest", str(manifest))
     assert code == 0, errors
     second = the_record(again)
+    assert second["reconciliation"].pop("attempts_compared") == sums.pop("attempts_compared") + 1
     for part in ("laws", "roll", "reconciliation", "scope"):
         assert second[part] == record[part]
 

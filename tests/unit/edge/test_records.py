@@ -1,6 +1,8 @@
+import base64
 import json
 import shutil
 import stat
+import string
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +109,20 @@ def test_no_part_of_a_record_can_be_changed(
         path = tmp_path / "tampered.json"
         path.write_text(json.dumps(form))
         assert not passes(path, trusted), f"{name} was changed, and the record passed"
+
+
+@pytest.mark.parametrize("field", ["signature", "public_key"])
+def test_bits_that_decoding_drops_cannot_be_changed_either(
+    document: SignedRecord, field: str
+) -> None:
+    text: str = getattr(document, field)
+    digits = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+    last = text.rstrip("=")[-1]
+    other = digits[digits.index(last) + 1]  # the last digit's low bits are not used
+    changed = text.rstrip("=")[:-1] + other + "=" * text.count("=")
+    assert base64.b64decode(changed) == base64.b64decode(text)
+    with pytest.raises(RecordError, match="not written as it should be"):
+        check(msgspec.structs.replace(document, **{field: changed}), KIND)
 
 
 def test_only_the_trusted_key_will_do(tmp_path: Path, document: SignedRecord) -> None:
