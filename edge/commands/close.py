@@ -157,6 +157,8 @@ async def _differences(settings: Settings, record: closing.ClosingRecord) -> lis
         laws = [law.counts.law_id for law in record.laws]
         if set(laws) - set(status.info.laws):
             return ["another roll is loaded, without these laws"]
+        if faults := _disagreements(status):
+            return faults
         closes_ms = {law_id: closing.closes_ms_of(status, law_id) for law_id in laws}
         _, counts = await reconcile(redis, clickhouse, status.info.laws, closes_ms)
     return closing.compare(record, status, counts)
@@ -171,9 +173,13 @@ def _laws(status: ElectionStatus, law: str | None) -> Sequence[str]:
 
 
 def _check_agreement(status: ElectionStatus) -> None:
-    """Skewed clocks do not matter any more once every one of them is past closing."""
-    if faults := [fault for fault in status.faults if not fault.startswith("the clocks")]:
+    if faults := _disagreements(status):
         raise RecordError(f"the nodes do not agree: {'; '.join(faults)}")
+
+
+def _disagreements(status: ElectionStatus) -> list[str]:
+    """Leave out skewed clocks: they do not matter once every one of them is past closing."""
+    return [fault for fault in status.faults if not fault.startswith("the clocks")]
 
 
 def _show(record: closing.ClosingRecord) -> None:
