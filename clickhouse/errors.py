@@ -5,6 +5,7 @@ ClickHouseError
 ├── ClickHouseRejected       permanent: somebody must change something first
 ├── BackupError              permanent: a copy is damaged, or its place is taken
 ├── ExportError              permanent: the place of an export is taken, or an answer is no file
+├── Unreconciled             permanent: results cannot be final, the stores do not say the same
 ├── MigrationError           permanent: the recorded schema and ours disagree
 └── LocalClickHouseError     the local engine's process did not come up
 """
@@ -28,6 +29,10 @@ class BackupError(ClickHouseError):
 
 class ExportError(ClickHouseError):
     """What an export should go to is in use, or what came is no file."""
+
+
+class Unreconciled(ClickHouseError):
+    """The stores do not say the same, so that results cannot be final; the message says where."""
 
 
 class MigrationError(ClickHouseError):

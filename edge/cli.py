@@ -20,6 +20,12 @@ COMMANDS = {
     "drain": ("edge.commands.serving:drain", "Move votes from the outbox to ClickHouse."),
     "results": ("edge.commands.results:results", "Show the count as ClickHouse has it."),
     "verify": ("edge.commands.verify:verify", "Prove that every store says the same."),
+    "election": ("edge.commands.election:app", "Look at opening and closing."),
+    "close": ("edge.commands.close:close", "Make results final, with a signed record."),
+    "signing-key": (
+        "edge.commands.signing_key:signing_key",
+        "Make the key that records are signed with.",
+    ),
     "replay": ("edge.commands.replay:replay", "Rebuild Redis, empty, from the tables."),
     "backup": ("edge.commands.backup:backup", "Copy the tables to a directory."),
     "restore": ("edge.commands.backup:restore", "Fill empty tables from such a copy."),

@@ -3,6 +3,8 @@
 EdgeError
 ├── SettingsError       a setting is wrong; the message names its variable or flag
 ├── StartError          the service cannot start or go on: port taken, file unreadable
+├── SigningKeyError     a key for records cannot be made, read or used
+├── RecordError         a signed record was changed, or is not to be written
 ├── RehearsalFailed     a rehearsal of referendum day came to no end
 └── BadRequest          a request that gets a problem as its answer
 """
@@ -20,6 +22,14 @@ class SettingsError(EdgeError):
 
 class StartError(EdgeError):
     """The service cannot start; the message says what to do."""
+
+
+class SigningKeyError(EdgeError):
+    """A key for signed records cannot be made, read or used; the message never holds it."""
+
+
+class RecordError(EdgeError):
+    """A signed record is not what it says, or may not be written; the message says why."""
 
 
 class RehearsalFailed(EdgeError):

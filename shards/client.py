@@ -158,6 +158,10 @@ class ShardClient:
         """Look at every primary as `primaries` does, and return its memory."""
         return {address: state.memory for address, state in (await self.primaries()).items()}
 
+    def routes(self) -> list[str | None]:
+        """Return the primary of each shard, "host:port", None where none is known."""
+        return [None if lane is None else str(lane.address) for lane in self._routes]
+
     async def members(self) -> dict[str, bool]:
         """Return every node of the cluster, by "host:port", and whether it is up.
 

@@ -5,6 +5,7 @@ ShardsError
 │   ├── ElectionError       the election file is not usable
 │   ├── SchemeMismatch      the roll was hashed in another way than these settings say
 │   ├── RollConflict        another roll is loaded already
+│   ├── LawOpen             a law is not closed yet, by the clock of a shard
 │   ├── RollLost            a roll that took ballots has lost part of its electors
 │   ├── ReplayRefused       ballots of earlier do not fit into this cluster
 │   └── ReviewRefused       an auditor's name or reason, or a case's id, is none
@@ -34,6 +35,10 @@ class SchemeMismatch(ConfigurationError):
 
 class RollConflict(ConfigurationError):
     """A different roll is in the cluster already."""
+
+
+class LawOpen(ConfigurationError):
+    """A law cannot be frozen: it is open, or has no window, by what some shard says."""
 
 
 class ReplayRefused(ConfigurationError):

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from clickhouse.errors import ClickHouseError
 from edge import settings as declared
-from edge.errors import EdgeError
+from edge.errors import EdgeError, RecordError
 from edge.settings import Settings
 from hashgen.errors import HashgenError
 from shards.errors import ConfigurationError, ShardsError
@@ -61,6 +61,9 @@ def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
         return uvloop.run(work()) or EXIT_OK
     except (KeyboardInterrupt, asyncio.CancelledError):
         return EXIT_INTERRUPTED
+    except RecordError as error:
+        _complain(error)
+        return EXIT_FAILED
     except (EdgeError, ConfigurationError) as error:
         _complain(error)
         return EXIT_WRONG_SETTINGS

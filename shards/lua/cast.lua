@@ -3,7 +3,7 @@
 --
 -- KEYS  1 {xx}:b:<bucket>   hash: the electors' fields
 --       2 {xx}:out          stream: the outbox
---       3 {xx}:meta         hash: roll id and law windows
+--       3 {xx}:meta         hash: roll id, law windows, laws that are frozen
 --       4 {xx}:r:<field>    string: request ids of this elector's latest duplicates
 -- ARGV  1 roll id           must be the loaded one
 --       2 field             14 bytes
@@ -15,7 +15,7 @@
 --       n > 0  duplicate, the n-th attempt after the accepted one
 --       0      accepted (also when the same request comes again)
 --       -1     invalid: not on the roll
---       -2     closed: outside the law's window by this server's clock
+--       -2     closed: outside the law's window by this server's clock, or frozen
 --       -3     conflict: the request id was used with another choice
 -- Errors: NOROLL when the shard holds no complete roll, or another one.
 --
@@ -44,7 +44,8 @@ end
 
 local function within_window(meta)
   local opens_ms, closes_ms = tonumber(meta[2]), tonumber(meta[3])
-  if not opens_ms or not closes_ms then return false end
+  -- frozen: final results are out, whatever the clock of a server that takes over says
+  if not opens_ms or not closes_ms or meta[4] then return false end
   local time = redis.call('TIME')
   local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
   return opens_ms <= now_ms and now_ms < closes_ms
@@ -57,7 +58,8 @@ local function cast(keys, args)
   if #field ~= FIELD_BYTES or #args[3] ~= 32 or #request_id ~= 16 or (args[5] ~= 'oui' and args[5] ~= 'non') then
     return redis.error_reply('ERR malformed cast arguments')
   end
-  local meta = redis.call('HMGET', keys[3], 'ready', 'opens:' .. law_id, 'closes:' .. law_id)
+  local meta = redis.call('HMGET', keys[3], 'ready', 'opens:' .. law_id, 'closes:' .. law_id,
+    'frozen:' .. law_id)
   if meta[1] ~= args[1] then
     return redis.error_reply('NOROLL this shard does not hold the whole of that roll')
   end

@@ -3,7 +3,8 @@
 
 local FIELD_BYTES = 14
 
--- Opens a shard for loading, or confirms that it is open for the same roll.
+-- Opens a shard for loading, or confirms that it is open for the same roll. A law that is frozen
+-- keeps its window: it must be given as it is.
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id, then field and value pairs to set (scheme, counts, law windows)
 -- Returns 'OK', 'READY' when the shard takes ballots already, or the id of the other roll that it
@@ -11,6 +12,14 @@ local FIELD_BYTES = 14
 local function roll_begin(keys, args)
   local held = redis.call('HMGET', keys[1], 'roll', 'ready')
   if held[1] and held[1] ~= args[1] then return held[1] end
+  for place = 2, #args - 1, 2 do
+    local name, value = args[place], args[place + 1]
+    local law_id = string.match(name, '^opens:(.*)$') or string.match(name, '^closes:(.*)$')
+    if law_id and redis.call('HGET', keys[1], 'frozen:' .. law_id)
+        and redis.call('HGET', keys[1], name) ~= value then
+      return redis.error_reply('FROZEN the results of law ' .. law_id .. ' are final, its hours stay')
+    end
+  end
   redis.call('HSET', keys[1], 'roll', unpack(args))
   return redis.status_reply(held[2] and 'READY' or 'OK')
 end
@@ -52,6 +61,29 @@ local function roll_finish(keys, args)
   return redis.status_reply('OK')
 end
 
+-- Freezes a law that is closed by this server's clock: the shard takes no more ballots on it, ever.
+-- KEYS  1 {xx}:meta
+-- ARGV  1 roll id
+--       2 law id
+-- Returns  server time in ms, and 1 when the law is frozen (now or before), 0 when it is not closed
+local function roll_freeze(keys, args)
+  local meta = redis.call('HMGET', keys[1], 'ready', 'closes:' .. args[2])
+  if meta[1] ~= args[1] then
+    return redis.error_reply('NOROLL this shard does not hold the whole of that roll')
+  end
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  local frozen = redis.call('HGET', keys[1], 'frozen:' .. args[2])
+  if not frozen then
+    if not tonumber(meta[2]) or now_ms < tonumber(meta[2]) then return { now_ms, 0 } end
+    frozen = now_ms
+  end
+  -- Written again when it was there, so that the caller's durability wait covers it.
+  redis.call('HSET', keys[1], 'frozen:' .. args[2], frozen)
+  return { now_ms, 1 }
+end
+
 redis.register_function('scrutin_roll_begin', roll_begin)
+redis.register_function('scrutin_roll_freeze', roll_freeze)
 redis.register_function('scrutin_roll_fill', roll_fill)
 redis.register_function('scrutin_roll_finish', roll_finish)

@@ -69,6 +69,11 @@ def test_it_has_every_role_but_the_demo_and_the_benchmarks(binary: Path, tmp_pat
     for command in ("hashgen", "roll", "redis", "serve", "drain", "results", "verify", "replay"):
         assert command in said
         assert run(binary, command, "--help", directory=tmp_path).returncode == 0
+    for command in ("election", "close", "signing-key"):
+        assert command in said
+        assert run(binary, command, "--help", directory=tmp_path).returncode == 0
+    made = run(binary, "signing-key", "key.pem", directory=tmp_path)
+    assert (made.returncode, "PUBLIC KEY" in made.stdout) == (0, True), made.stderr
     refused = run(binary, "demo", directory=tmp_path)
     assert refused.returncode != 0
     assert 'Unknown command "demo"' in refused.stdout + refused.stderr

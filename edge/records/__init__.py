@@ -1,0 +1,1 @@
+"""Records that anybody may check: JSON documents signed with Ed25519."""

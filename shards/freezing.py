@@ -1,0 +1,42 @@
+"""Freezing a law: after closing, no shard takes ballots on it any more, whatever becomes of it."""
+
+from collections.abc import Sequence
+
+from shards import keys
+from shards.beliefs import ElectionStatus, moment
+from shards.client import ShardClient
+from shards.errors import LawOpen
+from shards.functions import fcall
+
+
+def check_closed(status: ElectionStatus, law_ids: Sequence[str]) -> None:
+    """Raise `LawOpen` unless these laws are closed, by the clock of every shard's primary."""
+    for law_id in law_ids:
+        for law in status.laws(law_id):
+            if law.state == "no window":
+                raise LawOpen(f"{law.shards} shards have no window for law {law_id}")
+            if law.state in ("waiting", "open"):
+                what = "is still open" if law.state == "open" else "has not opened"
+                raise LawOpen(f"law {law_id} {what}; it closes at {moment(law.closes_at_ms)}")
+
+
+async def freeze(client: ShardClient, roll_id: str, law_ids: Sequence[str]) -> int:
+    """Freeze laws in every shard, durably; safe to repeat.
+
+    Returns a server time in ms, by the clock furthest ahead: whatever was decided on these laws
+    was decided before. Raises `LawOpen` when a shard's window is not over, `Unavailable`.
+    """
+    frozen_ms = 0
+    for law_id in law_ids:
+        replies = await client.call_each(
+            lambda shard, law_id=law_id: fcall(  # type: ignore[misc]
+                "roll_freeze", (keys.meta_key(shard),), roll_id, law_id
+            )
+        )
+        frozen_ms = max(frozen_ms, *(now_ms for now_ms, _ in replies))
+        if still_open := sum(not frozen for _, frozen in replies):
+            raise LawOpen(
+                f"law {law_id} is not closed in {still_open} shards: were its hours changed?"
+                " Load the roll again with the hours as they were, then close again"
+            )
+    return frozen_ms
