@@ -25,7 +25,7 @@ COMMANDS = {
     "restore": ("edge.commands.backup:restore", "Fill empty tables from such a copy."),
     "roles": (
         "edge.commands.roles:roles",
-        "Make ClickHouse's roles: analyst, auditor, drainer, backup.",
+        "Make ClickHouse's roles: analyst, auditor, drainer, backup, verifier.",
     ),
     "export": ("edge.commands.export:export", "Write turnout and counts as Parquet files."),
     "bench": ("edge.bench.command:app", "Measure speed and size on this machine."),
