@@ -32,7 +32,7 @@ _HOST = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::\d*)?")
 def engine_options(access_file: Path | None = None) -> str:
     """Give the part of chdb's connection string that takes the rights away.
 
-    They are those of `access.xml`, roles of `access.d/` beside it included, or of another such file.
+    They are those of `access.xml` and of `access.d/` beside it, or of another such file.
     """
     path = str(access_file or resources.files("clickhouse") / "local" / "access.xml")
     assert not set("?&%#") & set(path), f"chdb cannot read a path like {path}"
