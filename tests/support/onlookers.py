@@ -17,6 +17,7 @@ VARYING = re.compile(
     r"|\w+_seconds_(?:bucket|sum|count|created)|\w+_created|\w*timestamp_seconds|redis_replicas"
     r"|redis_aof|clickhouse_insert_rows|outbox_oldest).*)$"
 )
+VARYING_HEADERS = frozenset({"date", "etag", "content-length"})
 WORDS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "UUID"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
@@ -60,7 +61,7 @@ async def pages(url: str, paths: Iterable[str], token: str) -> dict[str, str]:
                     seen[path] = settled(line)
                 continue
             answer = await http.get(path)
-            kept = {k: v for k, v in answer.headers.items() if k not in ("date", "etag")}
+            kept = {k: v for k, v in answer.headers.items() if k not in VARYING_HEADERS}
             body = settled_metrics if path == "/metrics" else settled
             seen[path] = f"{answer.status_code} {settled(str(kept))}\n{body(answer.text)}"
     return seen

@@ -5,6 +5,7 @@ what it fetches from the other, whatever it is: no list of things that must not 
 """
 
 import asyncio
+import difflib
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from importlib import resources
@@ -184,8 +185,15 @@ async def test_elections_with_other_choices_look_the_same(
     ]
     one, other = seen
     assert one.keys() == other.keys()
-    differ = {name: (one[name], other[name]) for name in one if one[name] != other[name]}
-    assert not differ, differ
+    differ = [
+        f"{name}: {line}"
+        for name in one
+        if one[name] != other[name]
+        for line in difflib.unified_diff(
+            one[name].splitlines(), other[name].splitlines(), lineterm="", n=0
+        )
+    ]
+    assert not differ, "\n".join(differ)
 
 
 def test_auditors_lack_the_choices_and_nothing_else(before_closing: LocalClickHouse) -> None:
