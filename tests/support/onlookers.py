@@ -22,13 +22,21 @@ WORDS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "UUID"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
     (re.compile(r"\b1[6-9]\d{11}\b|\b1[6-9]\d{8}\b"), "TIME"),
+    (re.compile(r"\b165\d{17}\b"), "EARLINESS"),
+    (re.compile(r"store\\?/\w{3}"), "PATH"),
+    (re.compile(r"\"\w*(?:bytes|size|marks)\w*\":\"?\d+"), "SIZE"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\"(?:age_s|votes_per_second|oldest_age_s)\":[\d.]+"), "AGE"),
+    (re.compile(r"data-path=\"[\w.]*(?:age_s|votes_per_second)\">[^<]*"), "AGE"),
+    (re.compile(r"\b\d{1,2}:\d\d(?::\d\d)?\b|\b\d+ h \d\d\b"), "TIME"),
     (re.compile(r"[\d,]+ bytes used"), "MEMORY"),
     (re.compile(r"/tmp/\S+"), "PATH"),
 )
-# Tables of the engine that tell of the machine and of the question itself, not of our tables.
-OF_THE_ENGINE = re.compile(r"numbers|zeros|primes|generate|stack_trace|jemalloc|background|process")
+# Tables of the engine that tell of the machine and of the question itself, and those of parts and
+# sizes, which differ by how many votes a batch had: a test of their own holds the choices' size.
+OF_THE_ENGINE = re.compile(
+    r"parts|numbers|zeros|primes|generate|stack_trace|jemalloc|background|process"
+)
 OURS = "database = 'scrutin'"
 
 

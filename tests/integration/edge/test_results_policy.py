@@ -204,3 +204,15 @@ def test_auditors_lack_the_choices_and_nothing_else(before_closing: LocalClickHo
         asked = f"SELECT name FROM system.columns WHERE table = '{table}' AND database = 'scrutin'"
         columns = set(httpx.post(before_closing.url, content=asked).text.split())
         assert columns - granted == {"vote"}
+
+
+async def test_choices_take_the_same_room_whatever_they_are(
+    before_closing: LocalClickHouse,
+) -> None:
+    async with connected(before_closing.url) as admin:
+        await migrate(admin)
+    asked = "SELECT table, compression_codec FROM system.columns WHERE name = 'vote' ORDER BY table"
+    said = httpx.post(before_closing.url, content=asked).text.splitlines()
+    assert [line for line in said if "CODEC" in line] == [
+        "ballots\tCODEC(NONE)", "vote_audit\tCODEC(NONE)",
+    ]  # fmt: skip
