@@ -28,7 +28,7 @@ WORDS = (
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\"(?:age_s|votes_per_second|oldest_age_s)\":[\d.]+"), "AGE"),
     (re.compile(r"data-path=\"[\w.]*(?:age_s|votes_per_second)\">[^<]*"), "AGE"),
-    (re.compile(r"\b\d{1,2}:\d\d(?::\d\d)?\b|\b\d+ h \d\d\b"), "TIME"),
+    (re.compile(r"\b\d{1,2}:\d\d(?::\d\d)?\b|\b\d+\s+h\s+\d\d\b"), "TIME"),
     (re.compile(r"[\d,]+ bytes used"), "MEMORY"),
     (re.compile(r"/tmp/\S+"), "PATH"),
 )

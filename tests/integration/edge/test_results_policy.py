@@ -86,7 +86,7 @@ async def election(
     directory: Path,
 ) -> Seen:
     """Hold an election and return all that every role sees of it while it is open."""
-    directory.mkdir()
+    await asyncio.to_thread(directory.mkdir)
     await empty(cluster)
     async with connected(clickhouse.url) as admin:
         await admin.command("DROP DATABASE IF EXISTS scrutin SYNC")
@@ -95,7 +95,7 @@ async def election(
     await load(client, roll, load_election(file))
     await client.aclose()
     token_file = directory / "token"
-    token_file.write_text(TOKEN)
+    await asyncio.to_thread(token_file.write_text, TOKEN)
     settings = {"redis_url": cluster.url, "clickhouse_url": clickhouse.url, "election": file}
     metrics_port = free_ports(1)[0]
     drainer = LocalProcess(
@@ -212,7 +212,8 @@ async def test_choices_take_the_same_room_whatever_they_are(
     async with connected(before_closing.url) as admin:
         await migrate(admin)
     asked = "SELECT table, compression_codec FROM system.columns WHERE name = 'vote' ORDER BY table"
-    said = httpx.post(before_closing.url, content=asked).text.splitlines()
+    async with httpx.AsyncClient() as http:
+        said = (await http.post(before_closing.url, content=asked)).text.splitlines()
     assert [line for line in said if "CODEC" in line] == [
         "ballots\tCODEC(NONE)", "vote_audit\tCODEC(NONE)",
     ]  # fmt: skip
