@@ -1,4 +1,4 @@
-"""Who may do what in ClickHouse: four roles, written in `grants/*.sql`.
+"""Who may do what in ClickHouse: five roles, written in `grants/*.sql`.
 
 A server takes them as SQL, from a user who may manage roles. One whose users are in files takes
 them from a file as well: the same grants as XML. Both are made of the same text.
@@ -15,24 +15,31 @@ from clickhouse.retry import classified
 from clickhouse.sql import split_statements
 
 _GRANT = re.compile(r"GRANT\s(?P<rights>.+)\sTO (?P<role>\w+)(?: WITH REPLACE OPTION)?", re.DOTALL)
-_RIGHT = re.compile(r"\w[\w, ]* ON \w+\.\w+")
+_RIGHT = re.compile(r"(\w[\w, ]*)(?:\( ([\w, ]+) \))? ON (\w+\.\w+)")
 
 
 def role_statements(*, with_results: bool) -> list[str]:
-    """Return the statements that make the roles; analysts see choices only `with_results`."""
+    """Return the statements that make the roles; choices are seen only `with_results`."""
     names = ["roles.sql", "results.sql"] if with_results else ["roles.sql"]
     texts = [(resources.files("clickhouse") / "grants" / name).read_text() for name in names]
     return [statement for text in texts for statement in split_statements(text)]
 
 
 def read_grants(*, with_results: bool) -> list[tuple[str, str]]:
-    """Return what is granted, a role and a right (`SELECT ON scrutin.x`) a row, in that order."""
-    found = map(_GRANT.fullmatch, role_statements(with_results=with_results))
+    """Return what is granted, a role and a right (`SELECT ON scrutin.x`) a row, by role.
+
+    A right to some columns (`SELECT(a, b) ON scrutin.x`) is left out where all are granted.
+    """
+    granted: dict[str, list[tuple[str, str, str]]] = {}
+    for grant in map(_GRANT.fullmatch, role_statements(with_results=with_results)):
+        if grant is not None:
+            rights = _RIGHT.findall(" ".join(grant["rights"].split()))
+            granted.setdefault(grant["role"], []).extend(rights)
     return [
-        (grant["role"], right)
-        for grant in found
-        if grant is not None
-        for right in _RIGHT.findall(" ".join(grant["rights"].split()))
+        (role, f"{verb}({columns}) ON {what}" if columns else f"{verb} ON {what}")
+        for role, rights in granted.items()
+        for verb, columns, what in rights
+        if not columns or (verb, "", what) not in rights
     ]
 
 

@@ -17,6 +17,7 @@ AUDIT = "vote_audit: attempts"
 AGAIN = "duplicate_attempts: ballots"
 ATTEMPTS = "duplicate_attempts: attempts"
 VOTES = ("oui", "non")
+_RESULT = "vote_results: "
 
 Totals = Counter[str]
 
@@ -58,5 +59,10 @@ def count_totals(events: list[OutboxEvent], ballots: list[Ballot]) -> Totals:
     return totals
 
 
+def is_of_choice(name: str) -> bool:
+    """Say whether a total is of a choice, and not of turnout."""
+    return name.startswith(_RESULT)
+
+
 def _result(law_id: str, vote: str) -> str:
-    return f"vote_results: {law_id} {vote}"
+    return f"{_RESULT}{law_id} {vote}"

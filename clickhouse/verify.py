@@ -15,7 +15,14 @@ from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.comparison import Difference, ShardComparison, ShardRead, event_id
 from clickhouse.history import History, shard_ranges
-from clickhouse.totals import AUDIT, Totals, count_totals, read_totals, totals_of_tallies
+from clickhouse.totals import (
+    AUDIT,
+    Totals,
+    count_totals,
+    is_of_choice,
+    read_totals,
+    totals_of_tallies,
+)
 from shards.census import last_events, on_roll, read_census, read_waiting
 from shards.client import ShardClient
 from shards.results import ResultsSnapshot, read_results
@@ -139,8 +146,8 @@ class Verifier:
         self._found.audit_events = self._counted[AUDIT]
         for name in sorted(before | after | self._counted):
             if not before[name] <= self._counted[name] <= after[name]:
-                text = f"{name}: {after[name]} by the view, {self._counted[name]} by the rows"
-                self._add(Difference("total", "", text))
+                by = "{} by the view, {} by the rows"
+                self._add(Difference("total", "", _told(name, by, after, self._counted)))
 
     def _compare_published(self, published: ResultsSnapshot | None, after: Totals) -> None:
         """Hold the published results to the count: they may lag behind, never run ahead."""
@@ -148,8 +155,8 @@ class Verifier:
         counted = [name for name in after if name.startswith("vote_results")]
         for name in sorted({*shown, *counted}):
             if shown[name] > after[name] or (self._settled and shown[name] < after[name]):
-                text = f"{name}: {shown[name]} published, {after[name]} counted"
-                self._add(Difference("published", "", text))
+                by = "{} published, {} counted"
+                self._add(Difference("published", "", _told(name, by, shown, after)))
 
     def _conclude(self, info: RollInfo) -> None:
         found = self._found
@@ -167,3 +174,10 @@ class Verifier:
         found.differences_by_kind[difference.kind] = count + 1
         if len(found.differences) < self._differences_max:
             found.differences.append(difference)
+
+
+def _told(name: str, text: str, one: Totals, other: Totals) -> str:
+    """Say that two totals differ; of what was chosen no number, which may not be known yet."""
+    if not is_of_choice(name):
+        return f"{name}: {text.format(one[name], other[name])}"
+    return f"{name}: {text.format('fewer' if one[name] < other[name] else 'more', 'not so many')}"

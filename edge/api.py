@@ -22,11 +22,10 @@ from edge.problems import (
     Language,
     Problem,
 )
-from edge.results import law_results, may_see_results
+from edge.results import Turnout, law_results, law_turnout, may_see_results
 from edge.version import version
 from edge.watch_metrics import RedisState
 from edge.wire import Reply, json_reply, problem_reply
-from shards.election import Election
 
 
 class RollHealth(msgspec.Struct, frozen=True):
@@ -69,7 +68,10 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class LawInfo(msgspec.Struct, frozen=True):
-    """A law of the election; votes are taken from `opens_at` until just before `closes_at`."""
+    """A law of the election; votes are taken from `opens_at` until just before `closes_at`.
+
+    `turnout` is null before the first count.
+    """
 
     id: str
     title_fr: str
@@ -78,6 +80,7 @@ class LawInfo(msgspec.Struct, frozen=True):
     text_en: str
     opens_at: datetime
     closes_at: datetime
+    turnout: Turnout | None
 
 
 class Laws(msgspec.Struct, frozen=True):
@@ -148,8 +151,8 @@ class ReadApi:
         return respond(json_reply(200, Ready()))
 
     async def laws(self, _: Request) -> Response:
-        """Answer the election's laws."""
-        return respond(json_reply(200, _laws(self._backend.election)))
+        """Answer the election's laws, and how many have voted on each."""
+        return respond(json_reply(200, _laws(self._backend)))
 
     async def results(self, request: Request) -> Response:
         """Answer a law's count."""
@@ -188,7 +191,8 @@ def language_of(request: Request) -> Language:
     return preferred_language(request.headers.get("accept-language", ""))
 
 
-def _laws(election: Election) -> Laws:
+def _laws(backend: Backend) -> Laws:
+    election, roll = backend.election, backend.roll.info if backend.roll else None
     return Laws(
         election.title_fr,
         election.title_en,
@@ -202,6 +206,7 @@ def _laws(election: Election) -> Laws:
                 law.text_en,
                 law.opens_at,
                 law.closes_at,
+                law_turnout(backend.results, roll, law.id),
             )
             for law in election.laws
         ],

@@ -31,7 +31,7 @@ COMMANDS = {
     "restore": ("edge.commands.backup:restore", "Fill empty tables from such a copy."),
     "roles": (
         "edge.commands.roles:roles",
-        "Make ClickHouse's roles: analyst, auditor, drainer, backup.",
+        "Make ClickHouse's roles: analyst, auditor, drainer, backup, verifier.",
     ),
     "review": ("edge.commands.review:app", "Work the queue of duplicate and invalid attempts."),
     "export": ("edge.commands.export:export", "Write turnout and counts as Parquet files."),

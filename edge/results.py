@@ -6,6 +6,7 @@ import msgspec
 
 from shards.election import Election
 from shards.results import ResultsSnapshot
+from shards.roll import RollInfo
 
 
 class LawResults(msgspec.Struct, frozen=True):
@@ -31,6 +32,24 @@ def law_results(snapshot: ResultsSnapshot, election: Election, law_id: str) -> L
         # complete after closing implies closed: both are the servers' clock
         final=snapshot.complete_until_ms >= law.closes_at_ms,
     )
+
+
+class Turnout(msgspec.Struct, frozen=True):
+    """How many have voted on a law, of how many; no choice, so that it is shown at any time."""
+
+    ballots: int
+    electors: int
+
+
+def law_turnout(
+    snapshot: ResultsSnapshot | None, roll: RollInfo | None, law_id: str
+) -> Turnout | None:
+    """Return a law's turnout, None before the first count or while no roll is open."""
+    if snapshot is None or roll is None:
+        return None
+    tally = next((tally for tally in snapshot.tallies if tally.law_id == law_id), None)
+    ballots = tally.oui_count + tally.non_count if tally else 0
+    return Turnout(ballots, roll.laws.get(law_id, 0))
 
 
 def may_see_results(election: Election, law_id: str, now: datetime) -> bool:

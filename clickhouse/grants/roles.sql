@@ -1,7 +1,7 @@
 -- Who may do what: each role what its work needs, and nothing else. May be run again: a grant with
 -- REPLACE OPTION also takes away what an earlier release had given.
 
-CREATE ROLE IF NOT EXISTS analyst, auditor, drainer, backup;
+CREATE ROLE IF NOT EXISTS analyst, auditor, drainer, backup, verifier;
 
 -- Counts, from views that no hash and no request id comes out of.
 GRANT
@@ -10,14 +10,19 @@ GRANT
     SELECT ON scrutin.duplicates_by_count
 TO analyst WITH REPLACE OPTION;
 
--- Everything there is, to read: also for `scrutin verify` and `scrutin results`.
+-- Every attempt and every ballot, but what was chosen: that comes with `results.sql`, after closing.
 GRANT
-    SELECT ON scrutin.vote_audit,
-    SELECT ON scrutin.ballots,
+    SELECT(
+        shard, stream_ms, stream_seq, vote_hash, law_id, status, timestamp, request_id, attempt
+    ) ON scrutin.vote_audit,
+    SELECT(
+        law_id, vote_hash, timestamp, request_id, shard, stream_ms, stream_seq, earliness
+    ) ON scrutin.ballots,
+    SELECT(
+        timestamp, status, law_id, vote_hash, attempt, request_id, shard, stream_ms, stream_seq
+    ) ON scrutin.review_queue,
     SELECT ON scrutin.schema_migrations,
-    SELECT ON scrutin.vote_results,
     SELECT ON scrutin.duplicate_attempts,
-    SELECT ON scrutin.review_queue,
     SELECT ON scrutin.review_cases,
     SELECT ON scrutin.review_decisions,
     SELECT ON scrutin.review_networks,
@@ -25,6 +30,15 @@ GRANT
     SELECT ON scrutin.attempts_by_minute,
     SELECT ON scrutin.duplicates_by_count
 TO auditor WITH REPLACE OPTION;
+
+-- `scrutin verify`, which compares choices and prints none: for the program that runs it, not for
+-- people.
+GRANT
+    SELECT ON scrutin.vote_audit,
+    SELECT ON scrutin.ballots,
+    SELECT ON scrutin.vote_results,
+    SELECT ON scrutin.duplicate_attempts
+TO verifier WITH REPLACE OPTION;
 
 -- Inserts, and reads back what it inserted. It can neither change nor remove a row, and finds a
 -- schema that somebody else has brought up to its release. It publishes the cases for review.

@@ -24,6 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--password-file", type=Path, help="file with the password that clients must give"
     )
+    parser.add_argument("--access-file", type=Path, help="rights, in place of the demo's own")
     parser.add_argument("--tls-cert-file", type=Path, help="certificate chain (PEM): serve HTTPS")
     parser.add_argument("--tls-key-file", type=Path, help="its private key (PEM)")
     parser.add_argument(
@@ -43,7 +44,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     if arguments.password_file:
         password = arguments.password_file.read_text().strip()
     limits = Limits()
-    engine = Engine(arguments.data, limits, arguments.database)
+    engine = Engine(arguments.data, limits, arguments.database, arguments.access_file)
     try:
         runner = Server(engine, limits, password).runner()
         await runner.setup()

@@ -13,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 
 from clickhouse.local.faults import Fault
 from clickhouse.local.statement import tokens
@@ -28,9 +29,12 @@ _BACKUP = re.compile(
 _HOST = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::\d*)?")
 
 
-def engine_options() -> str:
-    """Give the part of chdb's connection string that takes the rights away."""
-    path = str(resources.files("clickhouse") / "local" / "access.xml")
+def engine_options(access_file: Path | None = None) -> str:
+    """Give the part of chdb's connection string that takes the rights away.
+
+    They are those of `access.xml` and of `access.d/` beside it, or of another such file.
+    """
+    path = str(access_file or resources.files("clickhouse") / "local" / "access.xml")
     assert not set("?&%#") & set(path), f"chdb cannot read a path like {path}"
     return f"?config-file={path}&users_config={path}"
 

@@ -71,21 +71,29 @@ class Answer:
 class Engine:
     """A ClickHouse data directory, open."""
 
-    def __init__(self, directory: Path, limits: Limits, default_database: str = "default") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits,
+        default_database: str = "default",
+        access_file: Path | None = None,
+    ) -> None:
         """Open or create `directory`. RuntimeError if another process has it open.
 
         `default_database`, made if it is missing, is for requests that name none. The engine's own
         database `default` is its working directory with all files in it, and closed. Copies that
-        `BACKUP` makes are kept beside `directory`, in `backups`.
+        `BACKUP` makes are kept beside `directory`, in `backups`. `access_file` takes the place of
+        `access.xml`.
         """
         if "?" in str(directory):
             raise ValueError("chdb cannot use a directory with a question mark in its name")
         directory.mkdir(parents=True, exist_ok=True)
         self._path = str(directory.resolve())
         os.environ[BACKUPS_VARIABLE] = f"{directory.resolve().with_name('backups')}/"
+        self._access_file = access_file
         self._limits = limits
         self._default_database = default_database
-        self._base = open_session(self._path)
+        self._base = open_session(self._path, self._access_file)
         self._base.query(f"CREATE DATABASE IF NOT EXISTS {_quoted(default_database, '`')}")
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="engine")
         self._waiting = 0
@@ -124,7 +132,7 @@ class Engine:
         # Of the formats of data, only Values can have expressions in it.
         only_data = insert is not None and insert.format.lower() != "values"
         check_statement(insert.head.encode() if insert and only_data else text)
-        with open_session(self._path) as session:
+        with open_session(self._path, self._access_file) as session:
             try:
                 self._prepare(session, request)
                 if insert:

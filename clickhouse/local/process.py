@@ -17,7 +17,8 @@ _READY_LINE = b"ready http"
 class LocalClickHouse(LocalProcess):
     """A `python -m clickhouse.local` of our own, which ends when this process does.
 
-    `port` None takes a free one, kept when it is started again. With a certificate it serves HTTPS
+    `port` None takes a free one, kept when it is started again. `access_file` takes the place of
+    `access.xml`. With a certificate it serves HTTPS
     to clients that show one. Blocking: from a coroutine, use `asyncio.to_thread`.
     """
 
@@ -27,6 +28,7 @@ class LocalClickHouse(LocalProcess):
         port: int | None = None,
         *,
         password_file: Path | None = None,
+        access_file: Path | None = None,
         certificate: Certificate | None = None,
         start_timeout_s: float = 60.0,
     ) -> None:
@@ -37,6 +39,8 @@ class LocalClickHouse(LocalProcess):
         argv += ["--port", str(self._port)]
         if password_file is not None:
             argv += ["--password-file", str(password_file)]
+        if access_file is not None:
+            argv += ["--access-file", str(access_file)]
         if certificate is not None:
             argv += ["--tls-cert-file", str(certificate.chain)]
             argv += ["--tls-key-file", str(certificate.key)]

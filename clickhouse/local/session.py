@@ -2,6 +2,7 @@
 
 # ruff: noqa: D102 - the methods are chdb's and documented there
 
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, cast
 
@@ -55,6 +56,6 @@ class Session(Protocol):
     ) -> bool | None: ...
 
 
-def open_session(path: str) -> Session:
+def open_session(path: str, access_file: Path | None = None) -> Session:
     """Open a session on a data directory; the process's first one loads and locks it."""
-    return cast(Session, ChdbSession(path + engine_options()))  # type: ignore[no-untyped-call]
+    return cast(Session, ChdbSession(path + engine_options(access_file)))  # type: ignore[no-untyped-call]

@@ -8,10 +8,11 @@ from rich.console import Console
 
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
 from clickhouse.export import export as export_views
+from edge.commands.policy import check_published
 from edge.commands.running import run, settings_of, with_settings
 
 
-@with_settings("clickhouse_url")
+@with_settings("clickhouse_url", "election")
 def export(
     directory: Path,
     /,
@@ -30,14 +31,17 @@ def export(
     directory
         Where the files go.
     with_results
-        Also what was chosen.
+        Also what was chosen, once the election publishes it.
     **flags
         The settings given.
 
     """
 
     async def work() -> None:
-        url = settings_of(flags).clickhouse_url
+        settings = settings_of(flags)
+        if with_results:
+            check_published(settings)
+        url = settings.clickhouse_url
         async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
             files = await export_views(clickhouse, directory, with_results=with_results)
         console = Console(highlight=False)

@@ -9,12 +9,13 @@ from rich.table import Table
 
 from clickhouse.connection import connect
 from clickhouse.tally import read_tallies
+from edge.commands.policy import check_published
 from edge.commands.running import run, settings_of, with_settings
 
 
-@with_settings("clickhouse_url")
+@with_settings("clickhouse_url", "election")
 def results(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
-    """Show the count of every law as ClickHouse has it.
+    """Show the count of every law as ClickHouse has it, once the election publishes it.
 
     Parameters
     ----------
@@ -26,7 +27,9 @@ def results(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one fo
     """
 
     async def work() -> None:
-        client = await connect(settings_of(flags).clickhouse_url)
+        settings = settings_of(flags)
+        check_published(settings)
+        client = await connect(settings.clickhouse_url)
         try:
             tallies = await read_tallies(client)
         finally:

@@ -10,23 +10,25 @@ from rich.table import Table
 from clickhouse.connection import connected
 from clickhouse.migrations import migrate
 from clickhouse.roles import apply_roles, read_grants, roles_xml
+from edge.commands.policy import check_published
 from edge.commands.running import EXIT_OK, run, settings_of, with_settings
 
 
-@with_settings("clickhouse_url")
+@with_settings("clickhouse_url", "election")
 def roles(
     *,
     with_results: Annotated[
-        bool, Parameter(negative="", help="Let analysts see what was chosen, not only turnout.")
+        bool, Parameter(negative="", help="Let analysts and auditors see what was chosen.")
     ] = False,
     xml: Annotated[
         bool, Parameter(negative="", help="Change nothing; print them for a file of users.")
     ] = False,
     **flags: Any,  # noqa: ANN401 (one for each setting)
 ) -> int:
-    """Bring ClickHouse's schema up to date and make the roles analyst, auditor, drainer, backup.
+    """Bring ClickHouse's schema up to date and make its roles.
 
-    May be run again, and takes away what a role had besides. Needs a user with CREATE ROLE, and ALL
+    Roles: analyst, auditor, drainer, backup, verifier. May be run again, and takes away what a role
+    had besides. Needs a user with CREATE ROLE, and ALL
     ON scrutin.* WITH GRANT OPTION. Users are yours to make: CREATE USER … DEFAULT ROLE analyst.
     """
     if xml:
@@ -34,7 +36,10 @@ def roles(
         return EXIT_OK
 
     async def work() -> None:
-        async with connected(settings_of(flags).clickhouse_url) as clickhouse:
+        settings = settings_of(flags)
+        if with_results:
+            check_published(settings)
+        async with connected(settings.clickhouse_url) as clickhouse:
             for name in await migrate(clickhouse):
                 Console().print(f"migration applied: {name}")
             await apply_roles(clickhouse, with_results=with_results)
@@ -43,6 +48,8 @@ def roles(
             table.add_row(role, right)
         Console().print(table)
         if not with_results:
-            Console().print("Analysts see no choices: --with-results once those may be known.")
+            Console().print(
+                "Analysts and auditors see no choices: --with-results once those may be known."
+            )
 
     return run(work)

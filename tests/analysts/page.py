@@ -49,16 +49,21 @@ def _took(query: Query, figures: Figures) -> str:
 
 
 def _roles() -> Iterator[str]:
-    yield from ("| role | may |", "|---|---|")
-    granted = read_grants(with_results=True)
-    for role in dict.fromkeys(role for role, _ in granted):
-        rights: dict[str, list[str]] = {}
-        for name, right in granted:
-            if name == role:
-                verb, _, what = right.partition(" ON scrutin.")
-                rights.setdefault(verb, []).append(f"`{what}`")
-        text = "; ".join(f"{verb} on {', '.join(names)}" for verb, names in rights.items())
-        yield f"| `{role}` | {text} |"
+    yield from ("| role | may, while votes are taken | besides, with results |", "|---|---|---|")
+    before, after = (read_grants(with_results=with_results) for with_results in (False, True))
+    for role in dict.fromkeys(role for role, _ in before):
+        held = [right for name, right in before if name == role]
+        more = [right for name, right in after if name == role and right not in held]
+        yield f"| `{role}` | {_rights(held)} | {_rights(more)} |"
+
+
+def _rights(granted: list[str]) -> str:
+    rights: dict[str, list[str]] = {}
+    for right in granted:
+        verb, _, what = right.partition(" ON scrutin.")
+        verb, some, _ = verb.partition("(")
+        rights.setdefault(verb, []).append(f"`{what}` without `vote`" if some else f"`{what}`")
+    return "; ".join(f"{verb} on {', '.join(names)}" for verb, names in rights.items())
 
 
 def _figures(figures: Figures) -> Iterator[str]:

@@ -100,11 +100,13 @@ async def test_roll_load_refuses_a_damaged_database(
     assert shard.name in errors
 
 
-async def test_nothing_there_is_exit_code_1() -> None:
+async def test_nothing_there_is_exit_code_1(elections: Elections) -> None:
     nowhere = free_ports(2)
     redis, clickhouse = f"redis://127.0.0.1:{nowhere[0]}", f"http://127.0.0.1:{nowhere[1]}"
     for arguments in (("roll", "status"), ("results",)):
-        code, _, errors = await scrutin(*arguments, redis_url=redis, clickhouse_url=clickhouse)
+        code, _, errors = await scrutin(
+            *arguments, redis_url=redis, clickhouse_url=clickhouse, election=elections.live
+        )
         assert (code, len(errors.splitlines())) == (1, 1)
         assert errors.startswith("scrutin: ")
     code, out, _ = await scrutin("doctor", redis_url=redis, clickhouse_url=clickhouse)
@@ -175,6 +177,11 @@ async def test_drain_results_and_a_healthy_doctor(
                 return 'outbox_depth{shard_group="f"} 0.0' in answer.text
 
             await until(drained, "an empty outbox")
+            closed = settings | {"election": elections.after_close}
+            for arguments in (("results",), ("roles", "--with-results")):
+                code, out, errors = await scrutin(*arguments, **closed)
+                assert (code, out) == (2, "")
+                assert "after closing" in errors
             code, out, errors = await scrutin("results", "--json", **settings)
             assert code == 0, errors
             tallies = {tally["law_id"]: tally for tally in json.loads(out)}

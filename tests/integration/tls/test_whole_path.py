@@ -198,7 +198,7 @@ async def test_our_own_clients_say_why_they_cannot_connect(
     ):
         with pytest.raises(ClickHouseError):
             await connect(url, timeout_s=5)
-        code, _, errors = await scrutin("results", clickhouse_url=url)
+        code, _, errors = await scrutin("export", "/nowhere/day", clickhouse_url=url)
         assert (code, reason in errors) == (1, True), errors
         assert PASSWORD not in errors
 
