@@ -157,9 +157,8 @@ async def election(
                     assert not said.startswith("0 "), arguments
                     seen[f"{role}: scrutin {arguments[0]} {arguments[-1]}"] = said
             # whoever has every right is told no choice by these
-            for arguments in (("results",), ("verify", "--settled"), ("roll", "status")):
-                said = await onlookers.command(*arguments, **settings)
-                seen[f"ops: scrutin {' '.join(arguments)}"] = said
+            for line in ("results", "verify --settled", "roll status", "review list"):
+                seen[f"ops: scrutin {line}"] = await onlookers.command(*line.split(), **settings)
     finally:
         drainer.stop()
     seen["log of the drainer"] = onlookers.settled_log(directory / "drain.log")
