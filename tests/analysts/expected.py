@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from shards.outbox import OutboxEvent
 from tests.support.clickhouse import Oracle, as_time
 
+MANY_ATTEMPTS, MANY_UNKNOWN = 5, 30  # a case of their own from there on
 MINUTE, OTTAWA = timedelta(minutes=1), ZoneInfo("America/Toronto")
 
 
@@ -157,6 +158,31 @@ def refused_lately(day: Day) -> Iterator[tuple[Any, ...]]:
             )  # fmt: skip
 
 
+def cases(day: Day) -> Iterator[tuple[Any, ...]]:
+    """Nobody has decided anything, and no network was counted."""
+    refused = [event for event in day.events if event.status != "accepted"]
+    tried = Counter(event.vote_hash for event in refused)
+    found: dict[str, list[int]] = defaultdict(list)
+    for vote_hash, status in {event.vote_hash: event.status for event in refused}.items():
+        many = tried[vote_hash] >= MANY_ATTEMPTS
+        found["many-attempts" if many else status].append(tried[vote_hash])
+    hours: Counter[datetime] = Counter()
+    for minute, hashes in _unknown_by_minute(day).items():
+        if len(set(hashes)) >= MANY_UNKNOWN:
+            hours[minute.replace(minute=0)] += len(hashes)
+    found["unknown-hashes"] = list(hours.values())
+    for kind, attempts in sorted(found.items()):
+        if attempts:
+            yield kind, "open", len(attempts), sum(attempts)
+
+
+def _unknown_by_minute(day: Day) -> dict[datetime, list[bytes]]:
+    found: dict[datetime, list[bytes]] = defaultdict(list)
+    for event in day.of_status("invalid"):
+        found[minute_of(event)].append(event.vote_hash)
+    return found
+
+
 def _uuid(event: OutboxEvent) -> UUID:
     return UUID(bytes=event.request_id)
 
@@ -178,4 +204,5 @@ ANSWERS: dict[str, Callable[[Day], Iterable[tuple[Any, ...]]]] = {
     "01-most-tried-again": most_tried_again,
     "02-history-of-a-ballot": history_of_a_ballot,
     "03-refused-lately": refused_lately,
+    "04-cases": cases,
 }
