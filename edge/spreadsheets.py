@@ -1,14 +1,15 @@
 """Tables as files that spreadsheets open, and that do nothing when they are opened."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 ENCODING = "utf-8-sig"  # by its mark spreadsheets know UTF-8
-# What spreadsheets take for a formula, also after white space that they drop.
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+# What spreadsheets take for a formula, also after white space and control characters, which they drop.
+_ACTIVE = re.compile(r"[\t\r\n]|[\s\ufeff\x00-\x1f]*[=+\-@|%]")
 
 
 class Spreadsheet:
@@ -37,4 +38,4 @@ class Spreadsheet:
 
 def inert(text: str) -> str:
     """Return a cell that no spreadsheet runs: one like a formula gets an apostrophe before it."""
-    return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(_ACTIVE) else text
+    return f"'{text}" if _ACTIVE.match(text) else text
