@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 ENCODING = "utf-8-sig"  # by its mark spreadsheets know UTF-8
-# What spreadsheets take for a formula, also after white space and control characters, which they drop.
+# What spreadsheets take for a formula, also after what they drop.
 _ACTIVE = re.compile(r"[\t\r\n]|[\s\ufeff\x00-\x1f]*[=+\-@|%]")
 
 
