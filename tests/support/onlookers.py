@@ -17,6 +17,7 @@ VARYING = re.compile(
     r"|\w+_seconds_(?:bucket|sum|count|created)|\w+_created|\w*timestamp_seconds|redis_replicas"
     r"|redis_aof|clickhouse_insert_rows|outbox_oldest).*)$"
 )
+A_CHOICE = re.compile(r"\b(?:oui|non)\b", re.IGNORECASE)
 VARYING_HEADERS = frozenset({"date", "etag", "content-length"})
 WORDS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "UUID"),
@@ -55,6 +56,11 @@ def settled_metrics(text: str) -> str:
 def settled_log(path: Path) -> str:
     """Return the different lines of a log, in the order of the alphabet."""
     return "\n".join(sorted(set(settled(path.read_text()).splitlines())))
+
+
+def naming_a_choice(path: Path) -> list[str]:
+    """Return a log's lines that name a choice: how many there are would be a count of it."""
+    return [line for line in path.read_text().splitlines() if A_CHOICE.search(line)]
 
 
 async def pages(url: str, paths: Iterable[str], token: str) -> dict[str, str]:

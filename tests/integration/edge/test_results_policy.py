@@ -161,6 +161,8 @@ async def election(
                 seen[f"ops: scrutin {line}"] = await onlookers.command(*line.split(), **settings)
     finally:
         drainer.stop()
+    for log in ("drain.log", edge.process.log.name):
+        assert onlookers.naming_a_choice(directory / log) == []
     seen["log of the drainer"] = onlookers.settled_log(directory / "drain.log")
     seen["log of the edge"] = onlookers.settled_log(edge.process.log)
     return seen
