@@ -15,7 +15,7 @@ from edge.accuracy.comparing import LawFound, compare
 from edge.accuracy.deck import Deck, make_deck
 from edge.accuracy.electors import read_cards
 from edge.accuracy.report import DIFFERENCES_MAX, AccuracyReport
-from edge.accuracy.wiping import check_untouched, now_ms, wipe
+from edge.accuracy.wiping import SETTLE_S, check_untouched, now_ms, wipe
 from edge.errors import AccuracyRefused
 from edge.version import version
 from hashgen import BallotHasher
@@ -36,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True):
     wipe: str | None
     wipe_only: bool
     drain_timeout_s: float
+    settle_s: float = SETTLE_S
 
 
 async def rehearse(
@@ -51,7 +52,7 @@ async def rehearse(
     await migrate(clickhouse)
     if plan.wipe_only:
         assert plan.wipe is not None
-        await wipe(redis, clickhouse, plan.wipe, deck)
+        await wipe(redis, clickhouse, plan.wipe, deck, settle_s=plan.settle_s)
         return _report(status, deck, plan, wiped=True)
     _check_laws(status, deck)
     await _check_on_roll(redis, status.info, deck)
@@ -68,7 +69,7 @@ async def rehearse(
         refused = "there are differences, whose traces stay to be looked at"
     elif plan.wipe is not None:
         try:
-            await wipe(redis, clickhouse, plan.wipe, deck)
+            await wipe(redis, clickhouse, plan.wipe, deck, settle_s=plan.settle_s)
             wiped = True
         except (AccuracyRefused, Unreconciled) as error:
             refused = str(error)

@@ -50,34 +50,42 @@ async def check_tables_empty(clickhouse: AsyncClient) -> None:
         )
 
 
-async def wipe(redis: ShardClient, clickhouse: AsyncClient, roll_id: str, deck: Deck) -> None:
+async def wipe(
+    redis: ShardClient,
+    clickhouse: AsyncClient,
+    roll_id: str,
+    deck: Deck,
+    *,
+    settle_s: float = SETTLE_S,
+) -> None:
     """Remove roll, votes and rows, if all votes are the deck's; may be killed and run again.
 
-    Raises `AccuracyRefused`, after which nothing is removed and ballots are taken as before, but
-    for one that says that something came back; and the errors of the stores.
+    `settle_s`: how long nothing may come back. Raises `AccuracyRefused`, after which nothing is
+    removed and ballots are taken as before, unless it says that something came back; and the
+    errors of the stores.
     """
     status = await read_beliefs(redis)
     if status.info.roll_id != roll_id:
         raise AccuracyRefused(f"--wipe: the roll loaded is {status.info.roll_id}")
-    await _check_all_of_deck(redis, clickhouse, status.info, deck)  # first without disturbing
+    await check_all_of_deck(redis, clickhouse, status.info, deck)  # first without disturbing
     taking = _shards_taking(status) == keys.SHARDS  # else an earlier wipe was cut short
     try:
         await stop_taking(redis)
-        await _check_at_rest(redis, clickhouse, deck)
+        await check_at_rest(redis, clickhouse, deck)
     except BaseException:
         if taking:
             await take_again(redis, roll_id)
         raise
     await empty_tables(clickhouse)
-    await _remove_for_good(redis)
+    await _remove_for_good(redis, settle_s)
     await check_tables_empty(clickhouse)
 
 
-async def _check_at_rest(redis: ShardClient, clickhouse: AsyncClient, deck: Deck) -> None:
+async def check_at_rest(redis: ShardClient, clickhouse: AsyncClient, deck: Deck) -> None:
     """Check again, now that nothing is decided any more: what is not there never comes."""
     status = await read_beliefs(redis)
     await drain_until(redis, clickhouse, now_ms(status), timeout_s=DRAIN_TIMEOUT_S)
-    await _check_all_of_deck(redis, clickhouse, status.info, deck)
+    await check_all_of_deck(redis, clickhouse, status.info, deck)
     if await drainer_seen(redis):
         raise AccuracyRefused("a drainer runs: stop drainers, also edges with --drain, to wipe")
 
@@ -92,7 +100,7 @@ def _shards_taking(status: ElectionStatus) -> int:
     return sum(shards for roll, shards in rolls if roll.startswith(status.info.roll_id))
 
 
-async def _check_all_of_deck(
+async def check_all_of_deck(
     redis: ShardClient, clickhouse: AsyncClient, info: RollInfo, deck: Deck
 ) -> None:
     """Raise `AccuracyRefused` when anything is there that the deck did not send."""
@@ -109,12 +117,12 @@ async def _check_all_of_deck(
         )
 
 
-async def _remove_for_good(redis: ShardClient) -> None:
+async def _remove_for_good(redis: ShardClient, settle_s: float) -> None:
     """Remove every key until none comes back."""
     deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
     while True:
         await remove_all(redis)
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(settle_s)
         left = await keys_left(redis)
         if not left:
             return
