@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
-from clickhouse_connect.driver import AsyncClient
 
+from clickhouse.connection import Connection
 from clickhouse.history import History, shard_ranges
 from clickhouse.tally import read_tallies
 from clickhouse.totals import AGAIN, ATTEMPTS, AUDIT, read_totals
@@ -58,7 +58,7 @@ class Rows(NamedTuple):
         return sum((row.request_id, row.ballot_hash) not in known for row in rows)
 
 
-async def read_tables(clickhouse: AsyncClient) -> Rows:
+async def read_tables(clickhouse: Connection) -> Rows:
     """Read both tables whole; raises ClickHouseUnavailable, ClickHouseRejected."""
     history = History(clickhouse)
     rows = Rows(Counter(), Counter())
@@ -71,7 +71,7 @@ async def read_tables(clickhouse: AsyncClient) -> Rows:
 
 
 async def compare(
-    redis: ShardClient, clickhouse: AsyncClient, deck: Deck, progress: Progress | None = None
+    redis: ShardClient, clickhouse: Connection, deck: Deck, progress: Progress | None = None
 ) -> tuple[list[LawFound], list[str]]:
     """Return what is found of each law, and each difference, of a system that is at rest.
 

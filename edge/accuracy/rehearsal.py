@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.closing import drain_until
+from clickhouse.connection import Connection
 from clickhouse.errors import Unreconciled
 from clickhouse.migrations import migrate
 from edge.accuracy.casting import cast, check_edges
@@ -40,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 async def rehearse(
-    redis: ShardClient, clickhouse: AsyncClient, hasher: BallotHasher, plan: Plan, report: Report
+    redis: ShardClient, clickhouse: Connection, hasher: BallotHasher, plan: Plan, report: Report
 ) -> AccuracyReport:
     """Rehearse, or only wipe; raises `AccuracyRefused` before the first vote, and stores' errors.
 
@@ -86,7 +86,7 @@ async def rehearse(
 
 
 async def _compare(
-    redis: ShardClient, clickhouse: AsyncClient, deck: Deck, plan: Plan, report: Report
+    redis: ShardClient, clickhouse: Connection, deck: Deck, plan: Plan, report: Report
 ) -> tuple[list[LawFound], list[str]]:
     """Drain as a closing does, and compare; an outbox that does not drain is a difference."""
     late: list[str] = []

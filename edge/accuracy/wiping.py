@@ -3,9 +3,8 @@
 import asyncio
 import time
 
-from clickhouse_connect.driver import AsyncClient
-
 from clickhouse.closing import drain_until
+from clickhouse.connection import Connection
 from clickhouse.emptying import empty_tables, rows_by_table
 from edge.accuracy.comparing import read_tables
 from edge.accuracy.deck import Deck
@@ -29,7 +28,7 @@ SETTLE_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 60.0
 
 
-async def check_untouched(redis: ShardClient, clickhouse: AsyncClient, info: RollInfo) -> None:
+async def check_untouched(redis: ShardClient, clickhouse: Connection, info: RollInfo) -> None:
     """Raise `AccuracyRefused` unless nobody has tried to vote and no table has a row."""
     if marks := await read_marks(redis, info):
         raise AccuracyRefused(
@@ -39,7 +38,7 @@ async def check_untouched(redis: ShardClient, clickhouse: AsyncClient, info: Rol
     await check_tables_empty(clickhouse)
 
 
-async def check_tables_empty(clickhouse: AsyncClient) -> None:
+async def check_tables_empty(clickhouse: Connection) -> None:
     """Raise `AccuracyRefused` when a table that votes fill has rows."""
     held = {name: rows for name, rows in (await rows_by_table(clickhouse)).items() if rows}
     if held:
@@ -52,7 +51,7 @@ async def check_tables_empty(clickhouse: AsyncClient) -> None:
 
 async def wipe(
     redis: ShardClient,
-    clickhouse: AsyncClient,
+    clickhouse: Connection,
     roll_id: str,
     deck: Deck,
     *,
@@ -81,7 +80,7 @@ async def wipe(
     await check_tables_empty(clickhouse)
 
 
-async def check_at_rest(redis: ShardClient, clickhouse: AsyncClient, deck: Deck) -> None:
+async def check_at_rest(redis: ShardClient, clickhouse: Connection, deck: Deck) -> None:
     """Check again, now that nothing is decided any more: what is not there never comes."""
     status = await read_beliefs(redis)
     await drain_until(redis, clickhouse, now_ms(status), timeout_s=DRAIN_TIMEOUT_S)
@@ -101,7 +100,7 @@ def _shards_taking(status: ElectionStatus) -> int:
 
 
 async def check_all_of_deck(
-    redis: ShardClient, clickhouse: AsyncClient, info: RollInfo, deck: Deck
+    redis: ShardClient, clickhouse: Connection, info: RollInfo, deck: Deck
 ) -> None:
     """Raise `AccuracyRefused` when anything is there that the deck did not send."""
     known = {

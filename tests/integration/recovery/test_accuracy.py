@@ -207,7 +207,7 @@ async def test_what_a_run_left_is_wiped_later_but_nobodys_vote(office: Office) -
     report = await office.rehearse_here()
     assert (report.passed, report.wiped, report.not_wiped_because) == (True, False, "")
     await office.refuses("--wipe-only, with its --seed")
-    only = {"wipe": office.roll_id, "wipe_only": True}
+    only: dict[str, Any] = {"wipe": office.roll_id, "wipe_only": True}
     await office.refuses("another roll", wipe="0" * 64, wipe_only=True)
     await office.refuses("not of this deck", **only, seed=SEED + 1)
 
