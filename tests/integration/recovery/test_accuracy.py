@@ -34,7 +34,6 @@ from shards.localcluster import LocalCluster
 from shards.outbox import Outbox
 from shards.results import read_results
 from shards.roll import RollStore
-from shards.wiping import keys_left
 from tests.integration.edge.conftest import write_election
 from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS
@@ -59,6 +58,7 @@ class Office(NamedTuple):
     redis: ShardClient
     clickhouse: AsyncClient
     roll: Roll
+    cluster: LocalCluster
     edge: EdgeProcess
     stores: dict[str, str]
     directory: Path
@@ -118,7 +118,16 @@ class Office(NamedTuple):
         fields = {**elector._asdict(), "vote": "oui", "request_id": str(uuid.uuid4())}
         async with httpx.AsyncClient() as http:
             answer = await http.post(f"{self.edge.url}/api/v1/vote", json=fields)
-        return str(answer.json()["status"])
+        return str(answer.json()["status"])  # a problem's is a number
+
+    async def keys(self) -> list[bytes]:
+        """Return every key of all primaries, but for an edge's pings."""
+        found: list[bytes] = []
+        for node in self.cluster.nodes:
+            async with node.client() as redis:
+                if (await redis.info("replication"))["role"] == "master":
+                    found += await redis.keys("*")
+        return [key for key in found if not key.endswith(b":ping")]
 
     async def rows(self) -> int:
         return sum((await rows_by_table(self.clickhouse)).values())
@@ -159,7 +168,7 @@ async def office(
         "redis_url": cluster.url, "clickhouse_url": clickhouse_server.url, "durability": "fsync",
     }  # fmt: skip
     await edge.wait()
-    return Office(redis, clickhouse, roll, edge, stores, tmp_path)
+    return Office(redis, clickhouse, roll, cluster, edge, stores, tmp_path)
 
 
 async def test_a_good_system_passes_and_is_wiped(office: Office) -> None:
@@ -184,7 +193,7 @@ async def test_a_good_system_passes_and_is_wiped(office: Office) -> None:
         assert elector.nas not in out + errors + office.path().read_text()
 
     # nothing is left, and the edge waits for a roll
-    assert (await keys_left(office.redis), await office.rows()) == ([], 0)
+    assert (await office.keys(), await office.rows()) == ([], 0)
     async with httpx.AsyncClient() as http:
 
         async def not_ready() -> bool:
@@ -249,8 +258,31 @@ async def test_an_interrupted_wipe_is_finished(office: Office) -> None:
     await office.redis.call(3, pack("HDEL", keys.meta_key(3), "ready"))
     await office.clickhouse.command("TRUNCATE TABLE scrutin.ballots")
     report = await office.rehearse_here(office.roll_id, wipe_only=True, settle_s=0.0)
-    assert (await keys_left(office.redis), await office.rows()) == ([], 0)
+    assert (await office.keys(), await office.rows()) == ([], 0)
     assert (report.wiped, report.passed, report.answers) == (True, False, {})
+
+
+async def test_while_it_is_wiped_no_vote_is_taken_and_what_comes_back_goes(office: Office) -> None:
+    await office.rehearse_here()
+    wiping = asyncio.create_task(office.rehearse_here(office.roll_id, wipe_only=True, settle_s=1.0))
+
+    async def has(shard: int, field: str) -> bool:
+        return await office.redis.call(shard, pack("HGET", keys.meta_key(shard), field)) is not None
+
+    async def stopped() -> bool:
+        return not await has(0, "ready")
+
+    async def removed() -> bool:
+        return not await has(keys.SHARDS - 1, "info")
+
+    await until(stopped, "no shard that takes ballots")
+    assert await office.rows() > 0  # it looks once more before it removes anything
+    assert await office.vote(office.roll.electors[DECK]) == "503"
+    await until(removed, "no roll")
+    late = keys.networks_key("20261125T07")  # as an edge writes it
+    await office.redis.call(0, pack("HSET", late, "tag:d", 1))
+    assert (await wiping).wiped
+    assert (await office.keys(), await office.rows()) == ([], 0)
 
 
 async def test_a_miscount_is_found_and_left(office: Office) -> None:
