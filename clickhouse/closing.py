@@ -71,7 +71,7 @@ async def drain_until(
             if time.monotonic() > deadline_s:
                 raise Unreconciled(
                     f"the outbox is not drained after {timeout_s:g} s, {left:,} attempts wait:"
-                    " see whether drainers run, and close again"
+                    " see whether drainers run, and try again"
                 )
             await asyncio.sleep(LOOK_S)
     finally:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -10,6 +11,7 @@ from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.retry import classified
 
+Connection: TypeAlias = AsyncClient  # the name for packages that do not know the driver
 CONNECT_TIMEOUT_S = 5
 WHOLE_TABLES_TIMEOUT_S = 600.0  # for what reads or writes whole tables
 

@@ -20,6 +20,10 @@ COMMANDS = {
     "drain": ("edge.commands.serving:drain", "Move votes from the outbox to ClickHouse."),
     "results": ("edge.commands.results:results", "Show the count as ClickHouse has it."),
     "verify": ("edge.commands.verify:verify", "Prove that every store says the same."),
+    "rehearse-accuracy": (
+        "edge.commands.rehearse_accuracy:rehearse_accuracy",
+        "Before opening: a known deck of votes, counted, compared, and wiped.",
+    ),
     "election": ("edge.commands.election:app", "Look at opening and closing."),
     "close": ("edge.commands.close:close", "Make results final, with a signed record."),
     "signing-key": (

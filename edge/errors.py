@@ -6,6 +6,7 @@ EdgeError
 ├── SigningKeyError     a key for records cannot be made, read or used
 ├── RecordError         a signed record was changed, or is not to be written
 ├── RehearsalFailed     a rehearsal of referendum day came to no end
+├── AccuracyRefused     accuracy is not to be rehearsed, or nothing wiped, as things stand
 └── BadRequest          a request that gets a problem as its answer
 """
 
@@ -34,6 +35,10 @@ class RecordError(EdgeError):
 
 class RehearsalFailed(EdgeError):
     """A rehearsal of referendum day came to no end: a process ended, or nothing went on."""
+
+
+class AccuracyRefused(EdgeError):
+    """A rehearsal of accuracy may not begin, or not wipe; the message says what to do first."""
 
 
 class BadRequest(EdgeError):

@@ -1,0 +1,1 @@
+"""Accuracy rehearsed before opening: a known deck cast, its count compared, its traces wiped."""
