@@ -8,7 +8,7 @@ import msgspec
 
 from clickhouse.closing import drain_until
 from clickhouse.connection import Connection
-from clickhouse.errors import Unreconciled
+from clickhouse.errors import ClickHouseError, Unreconciled
 from clickhouse.migrations import migrate
 from edge.accuracy.casting import cast, check_edges
 from edge.accuracy.comparing import LawFound, compare
@@ -23,6 +23,7 @@ from hashgen.progress import Report
 from shards.beliefs import ElectionStatus, read_beliefs
 from shards.census import on_roll
 from shards.client import ShardClient
+from shards.errors import ShardsError
 from shards.keys import SHARDS
 from shards.roll import RollInfo
 
@@ -71,7 +72,7 @@ async def rehearse(
         try:
             await wipe(redis, clickhouse, plan.wipe, deck, settle_s=plan.settle_s)
             wiped = True
-        except (AccuracyRefused, Unreconciled) as error:
+        except (AccuracyRefused, ClickHouseError, ShardsError) as error:  # the report is due
             refused = str(error)
     result = _report(status, deck, plan, wiped=wiped)
     return msgspec.structs.replace(
