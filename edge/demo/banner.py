@@ -15,7 +15,14 @@ class Urls(NamedTuple):
     redis: str
 
 
-def banner(urls: Urls, cards: list[Card], data: Path, ops_token_file: Path) -> str:
+class TokenFiles(NamedTuple):
+    """The files with the tokens of /ops, and of those who decide on /review."""
+
+    ops: Path
+    review: Path
+
+
+def banner(urls: Urls, cards: list[Card], data: Path, tokens: TokenFiles) -> str:
     """Return the text: where things are, and how to try them."""
     url = urls.edge
     card = cards[0]
@@ -31,7 +38,8 @@ def banner(urls: Urls, cards: list[Card], data: Path, ops_token_file: Path) -> s
         f"  Results           {url}/en/results",
         *(f"  Results (API)     {url}/api/v1/results/{law_id}" for law_id in laws),
         f"  API docs          {url}/docs",
-        f"  Operations        {url}/ops  (any user name, password: cat {ops_token_file})",
+        f"  Operations        {url}/ops  (any user name, password: cat {tokens.ops})",
+        f"  Review queue      {url}/review  (user: your name, password: cat {tokens.review})",
         f"  Metrics           {url}/metrics",
         f"  Drainer's metrics {urls.drainer_metrics}",
         f"  ClickHouse        {urls.clickhouse}  (database scrutin)",

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from edge.commands.running import run, stop_on_signals, unless
-from edge.demo.banner import Urls, banner
+from edge.demo.banner import TokenFiles, Urls, banner
 from edge.demo.electorate import CARDS, Electorate, prepare, read_cards
 from edge.demo.ports import choose
 from edge.demo.simulation import Simulation
@@ -121,7 +121,8 @@ async def _live(
     """Show the banner, then keep things running until `stop`."""
     cards = read_cards(electorate.csv_file, CARDS)
     urls = Urls(stack.url, stack.drainer_metrics_url, stack.clickhouse.url, stack.cluster.url)
-    text = banner(urls, cards, directory, stack.ops_token_file)
+    tokens = TokenFiles(stack.ops_token_file, stack.review_write_token_file)
+    text = banner(urls, cards, directory, tokens)
     sys.stdout.write(text)
     sys.stdout.flush()
     async with asyncio.TaskGroup() as tasks:

@@ -25,7 +25,7 @@ REPLICAS_PER_PRIMARY = 1
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.05
 RATE_LIMIT_PER_S = 100_000
-OPS_TOKEN_BYTES = 16
+TOKEN_BYTES = 16
 
 
 class Ports(NamedTuple):
@@ -65,7 +65,9 @@ class Stack:
             ports=_cluster_ports(data, PRIMARIES * (1 + replicas)),
         )
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
-        self.ops_token_file = _ops_token_file(data)
+        self.ops_token_file = _token_file(data, "ops-token")
+        self.review_token_file = _token_file(data, "review-token")
+        self.review_write_token_file = _token_file(data, "review-write-token")
         self.edge = self._service("edge", "serve")
         self._drainer_metrics_port = free_ports(1)[0]
         self.drainer = self._service(
@@ -154,17 +156,19 @@ class Stack:
             "SCRUTIN_RATE_LIMIT_PER_S": str(RATE_LIMIT_PER_S),
             "SCRUTIN_EXEMPT_LOOPBACK": "true",
             "SCRUTIN_OPS_TOKEN_FILE": str(self.ops_token_file),
+            "SCRUTIN_REVIEW_TOKEN_FILE": str(self.review_token_file),
+            "SCRUTIN_REVIEW_WRITE_TOKEN_FILE": str(self.review_write_token_file),
         }
         argv = [sys.executable, "-P", "-m", "edge", role, *flags]
         return LocalProcess(name, argv, log=self._data / f"{name}.log", env=env)
 
 
-def _ops_token_file(data: Path) -> Path:
-    """Return the file with the token of /ops, made once, readable to its owner alone."""
-    file = data / "ops-token"
+def _token_file(data: Path, name: str) -> Path:
+    """Return a file with a token that opens pages, made once, readable to its owner alone."""
+    file = data / name
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(OPS_TOKEN_BYTES) + "\n")
+        file.write_text(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
     return file
 
 

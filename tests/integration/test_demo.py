@@ -32,6 +32,8 @@ def test_a_vote_its_duplicates_and_a_clean_end(tmp_path: Path) -> None:
         assert demo.http.get("/fr/").status_code == 200
         assert demo.http.get("/ops").status_code == 401
         assert demo.http.get("/ops", auth=("me", demo.ops_token())).status_code == 200
+        assert demo.http.get("/review").status_code == 401
+        assert demo.http.get("/review", auth=("me", demo.review_token())).status_code == 200
 
         children = demo.children()
         assert len(children) == 9  # 6 Redis servers, ClickHouse, drainer, edge

@@ -38,7 +38,14 @@ class Demo:
 
     def ops_token(self) -> str:
         """Return the operators' token as the banner tells where it is."""
-        file = Path(self._find(r"Operations\s+http://\S+/ops .*cat (\S+)\)"))
+        return self._token(r"Operations\s+http://\S+/ops .*cat (\S+)\)")
+
+    def review_token(self) -> str:
+        """Return the deciding auditors' token as the banner tells where it is."""
+        return self._token(r"Review queue\s+http://\S+/review .*cat (\S+)\)")
+
+    def _token(self, line: str) -> str:
+        file = Path(self._find(line))
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.read_text().strip() not in self.banner
         return file.read_text().strip()
