@@ -34,6 +34,7 @@ from shards.localcluster import LocalCluster
 from shards.outbox import Outbox
 from shards.results import read_results
 from shards.roll import RollStore
+from shards.wiping import take_again
 from tests.integration.edge.conftest import write_election
 from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS
@@ -247,6 +248,13 @@ async def test_a_drainer_keeps_it_from_being_wiped(office: Office) -> None:
     drainer = Drainer(outbox, office.redis, office.clickhouse, options)
     running = asyncio.create_task(drainer.run(stop))
     report = await office.rehearse_here(office.roll_id)
+    ready = await office.redis.call_each(lambda n: pack("HGET", keys.meta_key(n), "ready"))
+    assert set(ready) == {office.roll_id.encode()}  # ballots are taken again
+    # a shard that was not declared whole is not declared so by a wipe that is refused
+    await office.redis.call(3, pack("HDEL", keys.meta_key(3), "ready"))
+    await office.refuses("a drainer runs", office.roll_id, wipe_only=True)
+    assert await office.redis.call(3, pack("HGET", keys.meta_key(3), "ready")) is None
+    await take_again(office.redis, office.roll_id)
     stop.set()
     await running
     assert (report.passed, report.wiped) == (True, False), report.differences
