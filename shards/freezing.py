@@ -1,6 +1,7 @@
 """Freezing a law: after closing, no shard takes ballots on it any more, whatever becomes of it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from shards import keys
 from shards.beliefs import ElectionStatus, moment
@@ -28,11 +29,7 @@ async def freeze(client: ShardClient, roll_id: str, law_ids: Sequence[str]) -> i
     """
     frozen_ms = 0
     for law_id in law_ids:
-        replies = await client.call_each(
-            lambda shard, law_id=law_id: fcall(  # type: ignore[misc]
-                "roll_freeze", (keys.meta_key(shard),), roll_id, law_id
-            )
-        )
+        replies = await client.call_each(partial(_freeze_command, roll_id, law_id))
         frozen_ms = max(frozen_ms, *(now_ms for now_ms, _ in replies))
         if still_open := sum(not frozen for _, frozen in replies):
             raise LawOpen(
@@ -40,3 +37,7 @@ async def freeze(client: ShardClient, roll_id: str, law_ids: Sequence[str]) -> i
                 " Load the roll again with the hours as they were, then close again"
             )
     return frozen_ms
+
+
+def _freeze_command(roll_id: str, law_id: str, shard: int) -> bytes:
+    return fcall("roll_freeze", (keys.meta_key(shard),), roll_id, law_id)
