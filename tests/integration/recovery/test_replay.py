@@ -9,7 +9,7 @@ import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.errors import ClickHouseRejected
-from clickhouse.replay import Replayed, replay
+from clickhouse.replay import LOADING, REPLAYING, Replayed, replay
 from clickhouse.verify import Verifier
 from shards import keys
 from shards.census import last_events
@@ -122,21 +122,26 @@ async def test_a_killed_replay_goes_on_and_decides_nothing_before_its_end(
     await empty(cluster)
     election = open_election(*LAWS)
     rng = random.Random(4)
-    for _ in range(6):
-        steps_left = rng.randrange(1, 8)
+    # Right after each of its two steps, and anywhere.
+    for killed_at, wait_s in (
+        (LOADING, 30.0),
+        (REPLAYING, 30.0),
+        *(("", rng.random() / 5) for _ in range(4)),
+    ):
+        done: set[str] = set()
 
-        def stop(_step: str, _count: int) -> None:
-            nonlocal steps_left
-            steps_left -= 1
-            if steps_left == 0:
+        def note(step: str, _count: int, killed_at: str = killed_at, done: set[str] = done) -> None:
+            done.add(step)
+            if step == killed_at:
                 raise asyncio.CancelledError
 
-        task = asyncio.create_task(replay(day.redis, day.clickhouse, roll.database, election, stop))
-        await asyncio.wait({task}, timeout=rng.random() / 2)
+        task = asyncio.create_task(replay(day.redis, day.clickhouse, roll.database, election, note))
+        await asyncio.wait({task}, timeout=wait_s)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        if not task.cancelled():
-            break
+        if REPLAYING in done and not killed_at:
+            break  # every ballot was there: it may have opened shards
+        assert task.cancelled()
         with pytest.raises(RollMissing):
             await read_roll_info(day.redis)
         with pytest.raises(RollMissing):
