@@ -20,7 +20,7 @@ from tests.support.rolls import Elector
 PROJECT = "scrutin-test"
 PROFILES = ("core", "obs")
 ELECTORS = 20_000
-PORTS = ("voters", "redis", "clickhouse", "prometheus", "alertmanager", "grafana")
+PORTS = ("voters", "auditors", "redis", "clickhouse", "prometheus", "alertmanager", "grafana")
 UP_TIMEOUT_S = 400.0
 WORK = ROOT / "target" / "compose"
 SCRAPED_TIMEOUT_S = 60.0
@@ -59,11 +59,15 @@ def trust(project: Project) -> ssl.SSLContext:
 async def outside(ports: dict[str, str], tls: ssl.SSLContext, *, grafana: bool) -> list[str]:
     """Return what is wrong with what people see besides the voting."""
     voters = f"https://localhost:{ports['PORT_VOTERS']}"
+    auditors, token = f"localhost:{ports['PORT_AUDITORS']}", "development-only-review"
     expected = {
         f"{voters}/fr/": 200,
         f"{voters}/api/v1/ready": 200,
         f"{voters}/metrics": 404,
         f"{voters}/ops": 404,
+        f"{voters}/review": 404,
+        f"https://{auditors}/review": 401,
+        f"https://auditor:{token}@{auditors}/review": 200,
         f"http://localhost:{ports['PORT_ALERTMANAGER']}/-/ready": 200,
     }
     if grafana:

@@ -12,7 +12,7 @@ NAMES = sorted(services())
 LASTING = [name for name in NAMES if not is_job(services()[name])]
 SCRUTIN = [name for name in NAMES if services()[name]["image"].startswith("scrutin:")]
 ROOT_USER = {"certificates": ["CHOWN"]}  # gives keys to whoever serves with them; no network
-PORTS = {8000: "balancer", 6379: "redis-a-0", 8123: "clickhouse", 3000: "grafana",
+PORTS = {8000: "balancer", 8001: "balancer", 6379: "redis-a-0", 8123: "clickhouse", 3000: "grafana",
          9090: "prometheus", 9093: "alertmanager"}  # fmt: skip
 HEALTH_BY_IMAGE = {"edge"}  # the image's own HEALTHCHECK
 WATCHED_BY_OTHERS = {"balancer", "keeper", "prometheus", "alertmanager", "grafana", "node-exporter"}
