@@ -138,6 +138,7 @@ async def work_the_queue(url: str, auditor: str, seed: int) -> Counter[str]:
 AUDITOR_PROCESS = """
 import asyncio, json, sys
 from tests.integration.shards.test_review import work_the_queue
+print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps(asyncio.run(work_the_queue(sys.argv[1], sys.argv[2], int(sys.argv[3])))))
 """
@@ -160,6 +161,9 @@ async def test_ten_auditors_lose_and_double_no_decision(
         for number in range(AUDITORS)
     ]
     async with asyncio.timeout(100):
+        for each in running:  # nobody begins before the last is there
+            assert each.stdout is not None
+            assert await each.stdout.readline() == b"ready\n"
         done = await asyncio.gather(*(each.communicate(b"go\n") for each in running))
     assert [each.returncode for each in running] == [0] * AUDITORS, done
     codes: Counter[str] = Counter()
