@@ -31,7 +31,7 @@ demo: setup ## the whole system on this machine: make demo ARGS="--electors 1000
 	@$(BIN)/scrutin demo $(ARGS)
 
 # Programs that only tests need; Debian's packages have their names. `amtool` is in Alertmanager's.
-TEST_TOOLS := chromium wrk prometheus prometheus-alertmanager prometheus-node-exporter
+TEST_TOOLS := chromium wrk haproxy prometheus prometheus-alertmanager prometheus-node-exporter
 
 test-tools: # installed where that is allowed
 	@missing=; for tool in $(TEST_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
