@@ -51,7 +51,7 @@ screenshots: setup test-tools ## draw every page and state into docs/screenshots
 
 test: setup test-tools kubectl tls-server ## every test, against real engines on free ports
 	cargo test --quiet --manifest-path native/Cargo.toml
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## formatting, types, imports, clippy
 	$(BIN)/ruff format --check .
