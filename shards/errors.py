@@ -4,7 +4,7 @@ ShardsError
 ├── ConfigurationError      permanent: an operator has to change something
 │   ├── ElectionError       the election file is not usable
 │   ├── SchemeMismatch      the roll was hashed in another way than these settings say
-│   ├── RollConflict        another roll is loaded already
+│   ├── RollConflict        another roll is loaded already, or in another layout
 │   ├── LawOpen             a law is not closed yet, by the clock of a shard
 │   ├── RollLost            a roll that took ballots has lost part of its electors
 │   ├── ReplayRefused       ballots of earlier do not fit into this cluster
@@ -34,7 +34,7 @@ class SchemeMismatch(ConfigurationError):
 
 
 class RollConflict(ConfigurationError):
-    """A different roll is in the cluster already."""
+    """A different roll is in the cluster already, or the same in the layout of another version."""
 
 
 class LawOpen(ConfigurationError):

@@ -10,7 +10,7 @@ from redis.crc import key_slot
 
 SHARDS = 256
 HASH_SIZE_BYTES = 32
-FIELD_SIZE_BYTES = 14  # with the shard 120 bits of the hash: no two electors share them
+FIELD_SIZE_BYTES = 12  # with the shard 104 bits of the hash: no two electors share them
 
 
 def tag(shard: int) -> bytes:

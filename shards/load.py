@@ -43,6 +43,7 @@ def roll_info(manifest: Manifest) -> RollInfo:
         electors=manifest.total,
         laws=manifest.laws,
         buckets_per_shard=max(1, round(per_shard / ELECTORS_PER_BUCKET)),
+        field_size_bytes=keys.FIELD_SIZE_BYTES,
     )
 
 
@@ -113,6 +114,11 @@ async def _begin(client: ShardClient, info: RollInfo, election: Election) -> boo
         lambda shard: fcall("roll_begin", (keys.meta_key(shard),), *facts)
     )
     for shard, reply in enumerate(replies):
+        if reply == b"LAYOUT":
+            raise RollConflict(
+                f"shard {shard:02x} holds this roll in the layout of another version of Scrutin:"
+                " go on with that version, or use an empty cluster"
+            )
         if reply not in (b"OK", b"READY"):
             raise RollConflict(
                 f"shard {shard:02x} holds roll {reply.decode()[:16]}… already and this is roll "

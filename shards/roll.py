@@ -8,14 +8,23 @@ import msgspec
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.errors import Overloaded, RollIncomplete, RollMissing, SchemeMismatch
+from shards.errors import (
+    Overloaded,
+    RollConflict,
+    RollIncomplete,
+    RollMissing,
+    SchemeMismatch,
+)
 from shards.functions import fcall
 
 CastStatus = Literal["accepted", "duplicate", "invalid", "closed", "conflict"]
 
 
 class RollInfo(msgspec.Struct, frozen=True):
-    """What is loaded: `electors` counts hashes, `laws` hashes by law id."""
+    """What is loaded: `electors` counts hashes, `laws` hashes by law id.
+
+    The last two are its layout, by which an elector is found.
+    """
 
     roll_id: str
     scheme: str
@@ -23,6 +32,7 @@ class RollInfo(msgspec.Struct, frozen=True):
     electors: int
     laws: dict[str, int]
     buckets_per_shard: int
+    field_size_bytes: int = 14  # of rolls that do not say
 
 
 class Cast(NamedTuple):
@@ -61,7 +71,7 @@ class RollStore:
     async def open(cls, client: ShardClient, *, scheme: str, key_fingerprint: str) -> "RollStore":
         """Check the loaded roll against the settings.
 
-        Raises `RollMissing` while a shard is not complete, `SchemeMismatch`, `Unavailable`.
+        Raises `SchemeMismatch` and what `read_roll_info` raises.
         """
         info = await read_roll_info(client)
         if (info.scheme, info.key_fingerprint) != (scheme, key_fingerprint):
@@ -103,7 +113,8 @@ async def read_roll_info(client: ShardClient) -> RollInfo:
     """Read what is loaded, of the shards that answer.
 
     Raises `RollMissing` when they hold no roll, `RollIncomplete` unless each of them holds its
-    part of the same one, `Unavailable` when none answers.
+    part of the same one, `RollConflict` when another version of Scrutin loaded it, `Unavailable`
+    when none answers.
     """
     answers = await client.call_reachable(
         (shard, pack("HMGET", keys.meta_key(shard), "ready", "info"))
@@ -117,4 +128,10 @@ async def read_roll_info(client: ShardClient) -> RollInfo:
         raise RollIncomplete(f"the roll is not complete: {missing} of {keys.SHARDS} shards missing")
     if len({roll_id for roll_id, _ in held}) > 1:
         raise RollIncomplete("the shards do not agree on the roll")
-    return msgspec.json.decode(held[0][1], type=RollInfo)
+    info = msgspec.json.decode(held[0][1], type=RollInfo)
+    if info.field_size_bytes != keys.FIELD_SIZE_BYTES:
+        raise RollConflict(
+            "the roll was loaded by another version of Scrutin, in another layout:"
+            " vote with that version, or load an empty cluster with this one"
+        )
+    return info

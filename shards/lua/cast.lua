@@ -6,7 +6,7 @@
 --       3 {xx}:meta         hash: roll id, law windows, laws that are frozen
 --       4 {xx}:r:<field>    string: request ids of this elector's latest duplicates
 -- ARGV  1 roll id           must be the loaded one
---       2 field             14 bytes
+--       2 field             12 bytes
 --       3 ballot hash       32 bytes
 --       4 law id
 --       5 choice            'oui' or 'non'
@@ -24,7 +24,7 @@
 -- A repeat is 17 bytes: request id and choice; the latest 32 are kept, oldest first.
 
 local ACCEPTED, INVALID, CLOSED, CONFLICT = 0, -1, -2, -3
-local FIELD_BYTES, REPEAT_BYTES, REPEATS_MAX = 14, 17, 32
+local FIELD_BYTES, REPEAT_BYTES, REPEATS_MAX = 12, 17, 32
 
 local function append(outbox, args, status, attempt)
   redis.call('XADD', outbox, '*', 'h', args[3], 'l', args[4], 'v', args[5], 's', status,

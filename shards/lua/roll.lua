@@ -1,19 +1,21 @@
 #!lua name=scrutin_roll
 -- Fills a shard with its part of the roll, without ever touching a cast ballot.
 
-local FIELD_BYTES = 14
+local FIELD_BYTES = 12
 
 -- Opens a shard for loading, or confirms that it is open for the same roll. A law that is frozen
--- keeps its window: it must be given as it is.
+-- keeps its window: it must be given as it is. A roll keeps its layout, which its info tells: buckets
+-- and fields of another would be looked for in vain.
 -- KEYS  1 {xx}:meta
--- ARGV  1 roll id, then field and value pairs to set (scheme, counts, law windows)
--- Returns 'OK', 'READY' when the shard takes ballots already, or the id of the other roll that it
--- holds.
+-- ARGV  1 roll id, then field and value pairs to set (info, law windows)
+-- Returns 'OK', 'READY' when the shard takes ballots already, 'LAYOUT' when it holds the roll in another
+-- layout, or the id of the other roll that it holds.
 local function roll_begin(keys, args)
-  local held = redis.call('HMGET', keys[1], 'roll', 'ready')
+  local held = redis.call('HMGET', keys[1], 'roll', 'ready', 'info')
   if held[1] and held[1] ~= args[1] then return held[1] end
   for place = 2, #args - 1, 2 do
     local name, value = args[place], args[place + 1]
+    if name == 'info' and held[3] and held[3] ~= value then return redis.status_reply('LAYOUT') end
     local law_id = string.match(name, '^opens:(.*)$') or string.match(name, '^closes:(.*)$')
     if law_id and redis.call('HGET', keys[1], 'frozen:' .. law_id)
         and redis.call('HGET', keys[1], name) ~= value then
@@ -28,7 +30,7 @@ end
 -- KEYS  1 {xx}:b:<bucket>
 --       2 {xx}:meta
 -- ARGV  1 roll id
---       2 the bucket's fields, 14 bytes each, joined
+--       2 the bucket's fields, 12 bytes each, joined
 --       3 '1' when the bucket must be there: the roll has taken ballots
 -- Returns 1 when written, 0 when the bucket was there, -1 when it must be and is not.
 local function roll_fill(keys, args)

@@ -152,7 +152,7 @@ class _World:
         """Give every node its shards' part of the roll, through the loader's own functions."""
         plan = self.site.plan
         counts = {law: sum(1 for _, of in plan.roll if of == law) for law in LAWS}
-        info = RollInfo(ROLL_ID, "sha256", "", len(plan.roll), counts, 1)
+        info = RollInfo(ROLL_ID, "sha256", "", len(plan.roll), counts, 1, keys.FIELD_SIZE_BYTES)
         fields: dict[int, list[bytes]] = {shard: [] for shard in range(plan.shards)}
         for ballot, _ in plan.roll:
             fields[keys.shard_of(ballot)].append(keys.field_of(ballot))

@@ -6,7 +6,7 @@
 --
 -- KEYS  1 {xx}:r:<elector>  string: request ids of this elector's duplicates, 16 bytes each
 --       2 and on            what the structure is made of
--- ARGV  1 elector           14 bytes of the ballot hash, or 64 hex digits
+-- ARGV  1 elector           12 bytes of the ballot hash, or 64 hex digits
 --       2 choice            'o' or 'n'
 --       3 request id        16 bytes
 -- Returns n > 0 for the n-th duplicate, 0 accepted, -1 invalid, -3 conflict. A request that comes
@@ -15,7 +15,7 @@
 -- A record is 17 bytes: choice and request id of the accepted ballot.
 
 local ACCEPTED, INVALID, CONFLICT = 0, -1, -3
-local FIELD_BYTES, ID_BYTES, RECORD_BYTES = 14, 16, 17
+local FIELD_BYTES, ID_BYTES, RECORD_BYTES = 12, 16, 17
 
 -- Counts a duplicate, unless its request was counted before, and returns its number.
 local function count_duplicate(duplicates, request_id)

@@ -66,7 +66,7 @@ class Structure(ABC):
         return pack("FCALL", CAST, len(used), *used, elector, choice, request_id)
 
     def elector(self, ballot: bytes) -> bytes:
-        """Return what names an elector: 14 bytes."""
+        """Return what names an elector: 12 bytes."""
         return keys.field_of(ballot)
 
     @abstractmethod

@@ -60,11 +60,12 @@ async def check(structure: Structure, server: Server) -> float:
 def _cases(first: bytes, second: bytes, third: bytes) -> Iterator[Case]:
     """Yield what three electors who are neighbours may try, in order."""
     stranger = first[:1] + bytes(range(31))
-    across = _named(first, keys.field_of(first)[7:] + keys.field_of(second)[:7])
+    half = keys.FIELD_SIZE_BYTES // 2
+    across = _named(first, keys.field_of(first)[half:] + keys.field_of(second)[:half])
     beside = _named(first, keys.field_of(first)[1:] + b"\0")
     # Request ids are of the voter's choice: these hold a neighbour's name, and a stranger's.
-    naming_second = keys.field_of(second) + b"id"
-    naming_stranger = keys.field_of(stranger) + b"id"
+    naming_second = keys.field_of(second).ljust(16, b".")
+    naming_stranger = keys.field_of(stranger).ljust(16, b".")
     own, other, third_id = b"own request id..", b"other request id", b"third request id"
     yield Case("a ballot that is not on the roll", Vote(stranger, own), INVALID)
     yield Case("the end of one elector and the beginning of the next", Vote(across, own), INVALID)

@@ -1,6 +1,6 @@
 
 -- Electors in one string, their records in another that the bucket's first ballot makes.
--- KEYS  2 {xx}:b:<bucket>   string: electors, 14 bytes each
+-- KEYS  2 {xx}:b:<bucket>   string: electors, 12 bytes each
 --       3 {xx}:v:<bucket>   string: records in the same order; zeros mean has not voted
 
 local function cast(keys, args)

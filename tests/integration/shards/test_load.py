@@ -4,6 +4,7 @@ import asyncio
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hashgen import BallotHasher, ballot_hash
@@ -109,6 +110,20 @@ async def test_another_roll_is_refused(client: ShardClient, roll: Roll, tmp_path
     other = make_roll(tmp_path / "other", 100, seed=1)
     with pytest.raises(RollConflict, match="takes one roll"):
         await load(client, other, open_election(LAW))
+
+
+async def test_a_roll_in_another_layout_is_neither_used_nor_filled(
+    client: ShardClient, roll: Roll
+) -> None:
+    await load(client, roll, open_election(LAW))
+    info = await read_roll_info(client)
+    older = msgspec.json.encode(msgspec.structs.replace(info, field_size_bytes=16))
+    await client.call_each(lambda shard: pack("HSET", keys.meta_key(shard), "info", older))
+    with pytest.raises(RollConflict, match="layout"):
+        await RollStore.open(client, scheme=info.scheme, key_fingerprint=info.key_fingerprint)
+    with pytest.raises(RollConflict, match="layout"):
+        await load(client, roll, open_election(LAW))
+    assert await client.call(0, pack("HGET", keys.meta_key(0), "info")) == older
 
 
 async def test_the_same_electors_under_another_scheme_are_refused(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shards.functions import qualified, sources
+from shards.keys import FIELD_SIZE_BYTES
 from shards.roll import CastCode
 from tests.simulation.replies import Failure
 from tests.simulation.store import Executor, Store
@@ -12,7 +13,7 @@ from tests.simulation.store import Executor, Store
 OPENS_MS, CLOSES_MS = 1_000_000, 2_000_000
 LAW, OTHER = b"L2025-001", b"L2025-002"
 META, BUCKET, OUTBOX, REPEATS = b"{00}:meta", b"{00}:b:0", b"{00}:out", b"{00}:r:f"
-FIELD = b"f" * 14
+FIELD = b"f" * FIELD_SIZE_BYTES
 
 
 @pytest.fixture
