@@ -48,7 +48,7 @@ Kind = Literal[
 class Difference(NamedTuple):
     """One fact that two stores do not share.
 
-    `vote_hash` in hex: 32 bytes, 17 where only the roll knows of it, empty for a total. The
+    `vote_hash` in hex: 32 bytes, 13 where only the roll knows of it, empty for a total. The
     reference says what each kind means.
     """
 

@@ -11,7 +11,7 @@ from clickhouse.connection import connected
 from clickhouse.migrations import migrate
 from clickhouse.roles import apply_roles, read_grants, roles_xml
 from edge.commands.policy import check_published
-from edge.commands.running import EXIT_OK, run, settings_of, with_settings
+from edge.commands.running import run, settings_of, with_settings
 
 
 @with_settings("clickhouse_url", "election")
@@ -31,14 +31,14 @@ def roles(
     had besides. Needs a user with CREATE ROLE, and ALL
     ON scrutin.* WITH GRANT OPTION. Users are yours to make: CREATE USER … DEFAULT ROLE analyst.
     """
-    if xml:
-        sys.stdout.write(roles_xml(with_results=with_results))
-        return EXIT_OK
 
     async def work() -> None:
         settings = settings_of(flags)
         if with_results:
             check_published(settings)
+        if xml:
+            sys.stdout.write(roles_xml(with_results=with_results))
+            return
         async with connected(settings.clickhouse_url) as clickhouse:
             for name in await migrate(clickhouse):
                 Console().print(f"migration applied: {name}")

@@ -201,12 +201,16 @@ async def test_drain_results_and_a_healthy_doctor(
         await asyncio.to_thread(clickhouse.stop)
 
 
-async def test_roles_for_a_file_of_users() -> None:
+async def test_roles_for_a_file_of_users(elections: Elections) -> None:
     code, out, _ = await scrutin("roles", "--xml")
     assert code == 0
     assert "vote_results" not in out.partition("<auditor>")[0]
     assert out == roles_xml(with_results=False)
-    assert (await scrutin("roles", "--xml", "--with-results"))[1] == roles_xml(with_results=True)
+    asked = ("roles", "--xml", "--with-results")
+    assert (await scrutin(*asked, election=elections.live))[1] == roles_xml(with_results=True)
+    code, out, errors = await scrutin(*asked, election=elections.after_close)
+    assert (code, out) == (2, "")
+    assert "until then nobody is shown" in errors
 
 
 async def test_roles_and_export_on_a_local_engine(tmp_path: Path) -> None:

@@ -151,11 +151,12 @@ async def election(
                 exported = str(directory / f"exported-{role}")
                 for arguments in (
                     ("results", "--json"), ("export", exported, "--with-results"),
-                    ("roles", "--with-results"), ("verify", "--json"), ("verify", "--settled"),
+                    ("roles", "--with-results"), ("roles", "--xml", "--with-results"),
+                    ("verify", "--json"), ("verify", "--settled"),
                 ):  # fmt: skip
                     said = await onlookers.command(*arguments, **as_role)
                     assert not said.startswith("0 "), arguments
-                    seen[f"{role}: scrutin {arguments[0]} {arguments[-1]}"] = said
+                    seen[f"{role}: scrutin {' '.join(arguments)}".replace(exported, "DIR")] = said
             # whoever has every right is told no choice by these
             for line in ("results", "verify --settled", "roll status", "review list"):
                 seen[f"ops: scrutin {line}"] = await onlookers.command(*line.split(), **settings)

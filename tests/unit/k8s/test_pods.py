@@ -53,7 +53,7 @@ def test_nothing_that_it_does_not_need(overlay: str, pod: Pod) -> None:
     claims = {"data"} if pod.app in SERVERS else set()
     assert mounted == {volume["name"] for volume in pod.spec["volumes"]} | claims
     for mount in pod.container["volumeMounts"]:
-        assert mount.get("readOnly") or mount["name"] in {"tmp", "data", "log", "backups"}
+        assert mount.get("readOnly") or mount["name"] in {"tmp", "data", "log", "backups", "work"}
 
 
 @pytest.mark.parametrize(("overlay", "pod"), EVERY_POD)
