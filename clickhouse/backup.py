@@ -18,17 +18,17 @@ from typing import Literal
 import msgspec
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.errors import BackupError
-from clickhouse.history import History, shard_ranges
+from clickhouse.errors import BackupError, ClickHouseUnavailable
+from clickhouse.history import History, Table, count_events, shard_ranges
 from clickhouse.migrations import migrate
 from clickhouse.retry import classified
 from clickhouse.sql import read_query
-from hashgen.output import appearing_directory
+from hashgen.output import appearing_directory, check_unused
 
 MANIFEST_FILE = "manifest.json"
+HEADER = b"shard\tstream_ms\tstream_seq\tvote_hash\t"  # how every file begins
 GZIP_LEVEL = 1  # the hashes are random: more effort gains next to nothing
 
-Table = Literal["ballots", "vote_audit"]
 Progress = Callable[[int], None]  # told how many rows were handled since the last call
 
 
@@ -57,10 +57,10 @@ async def back_up(
 ) -> BackupManifest:
     """Copy the tables to `directory`, which appears whole or not at all.
 
-    Raises BackupError when the directory is in use, hashgen's UsageError while another run writes
-    it, OSError, ClickHouseUnavailable, ClickHouseRejected.
+    Raises hashgen's UsageError when the directory is in use or another run writes it, OSError,
+    ClickHouseUnavailable (also for an answer that is none, or cut short), ClickHouseRejected.
     """
-    _check_place(directory)
+    check_unused(directory)
     history = History(client)
     rows: dict[Table, int] = {"ballots": 0, "vote_audit": 0}
     files: list[CopiedFile] = []
@@ -106,9 +106,14 @@ async def restore(
 
 
 async def _copy(client: AsyncClient, table: Table, shards: range, path: Path) -> CopiedFile:
+    least = await count_events(client, table, shards)
     with classified():
         text = await client.raw_query(
             read_query(f"backup_{table}"), parameters={"first": shards[0], "last": shards[-1]}
+        )
+    if not text.startswith(HEADER) or _count_rows(text) < least:
+        raise ClickHouseUnavailable(
+            f"{table}: what answered is not ClickHouse, or was cut short; nothing was copied"
         )
     packed = await asyncio.to_thread(gzip.compress, text, GZIP_LEVEL, mtime=0)
     await asyncio.to_thread(_write, path, packed)
@@ -128,11 +133,6 @@ async def _insert(client: AsyncClient, copied: CopiedFile, packed: bytes) -> Non
         )
     if summary.written_rows != copied.rows:
         raise BackupError(f"{copied.file}: {summary.written_rows} of {copied.rows} rows written")
-
-
-def _check_place(directory: Path) -> None:
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise BackupError(f"{directory} exists already: name a new directory")
 
 
 def _check(directory: Path) -> BackupManifest:

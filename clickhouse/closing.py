@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from clickhouse_connect.driver import AsyncClient
@@ -13,7 +14,9 @@ from clickhouse.errors import Unreconciled
 from clickhouse.migrations import migrate
 from clickhouse.tally import read_tallies
 from clickhouse.verify import Progress, Verification, Verifier
+from shards.census import last_events, read_waiting
 from shards.client import ShardClient
+from shards.keys import SHARDS
 from shards.outbox import Outbox
 from shards.results import LawTally, ResultsSnapshot, read_results
 
@@ -88,10 +91,13 @@ async def reconcile(
     """Compare all stores, and count the laws in `closes_ms`, which must be frozen and drained.
 
     `electors`: on the roll, by law; `closes_ms`: when each law closed. Raises Unreconciled when
-    accepted attempts, ballots, tally and published results of a law differ or anything else does.
+    accepted attempts, ballots, tally and published results of a law differ or anything else does,
+    and when votes of a law still wait in the outbox.
     """
+    waiting = await _waiting(redis, closes_ms)
     found = await Verifier(redis, clickhouse).run(progress)
     faults = [f"{kind}: {count}" for kind, count in sorted(found.differences_by_kind.items())]
+    faults += [f"law {law_id}: {count:,} votes wait in the outbox" for law_id, count in waiting]
     tallies = {tally.law_id: tally for tally in await read_tallies(clickhouse)}
     snapshot = await read_results(redis)
     published = {tally.law_id: tally for tally in (snapshot.tallies if snapshot else [])}
@@ -113,6 +119,21 @@ async def reconcile(
             " `scrutin verify` lists each difference"
         )
     return found, counts
+
+
+async def _waiting(redis: ShardClient, law_ids: Iterable[str]) -> list[tuple[str, int]]:
+    """Count what waits in the outbox of votes that were taken, by law, those without any left out.
+
+    Frozen laws take none any more: what waits now was not drained, whatever was published.
+    """
+    counts: Counter[str] = Counter()
+    for shard, last in (await last_events(redis, range(SHARDS))).items():
+        counts.update(
+            event.law_id
+            for event in await read_waiting(redis, shard, last)
+            if event.status in {"accepted", "duplicate"}
+        )
+    return sorted((law_id, counts[law_id]) for law_id in law_ids if counts[law_id])
 
 
 async def _count(

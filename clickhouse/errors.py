@@ -3,8 +3,8 @@
 ClickHouseError
 ├── ClickHouseUnavailable    passing: away, overloaded or silent; try again
 ├── ClickHouseRejected       permanent: somebody must change something first
-├── BackupError              permanent: a copy is damaged, or its place is taken
-├── ExportError              permanent: the place of an export is taken, or an answer is no file
+├── BackupError              permanent: a copy is damaged, or the tables it goes to are in use
+├── ExportError              permanent: what answered for an export is no file
 ├── Unreconciled             permanent: results cannot be final, the stores do not say the same
 ├── MigrationError           permanent: the recorded schema and ours disagree
 └── LocalClickHouseError     the local engine's process did not come up

@@ -9,7 +9,7 @@ from clickhouse_connect.driver import AsyncClient
 from clickhouse.errors import ExportError
 from clickhouse.retry import classified
 from clickhouse.sql import read_query
-from hashgen.output import appearing_directory
+from hashgen.output import appearing_directory, check_unused
 
 RESULTS = "vote_results"
 TURNOUT = ("turnout_by_minute", "attempts_by_minute", "duplicates_by_count")
@@ -26,11 +26,11 @@ class ExportedFile(NamedTuple):
 async def export(client: AsyncClient, directory: Path, *, with_results: bool) -> list[ExportedFile]:
     """Write a file for each view of counts to `directory`, which appears whole or not at all.
 
-    What was chosen is among them only `with_results`. Raises ExportError when the directory is in
-    use, hashgen's UsageError while another run writes it, OSError, ClickHouseUnavailable,
-    ClickHouseRejected.
+    What was chosen is among them only `with_results`. Raises hashgen's UsageError when the
+    directory is in use or another run writes it, ExportError for an answer that is no file,
+    OSError, ClickHouseUnavailable, ClickHouseRejected.
     """
-    check_place(directory)
+    check_unused(directory)
     files = []
     with appearing_directory(directory) as partial:
         for view in (*TURNOUT, RESULTS) if with_results else TURNOUT:
@@ -39,12 +39,6 @@ async def export(client: AsyncClient, directory: Path, *, with_results: bool) ->
             await asyncio.to_thread((partial / file).write_bytes, content)
             files.append(ExportedFile(directory / file, len(content)))
     return files
-
-
-def check_place(directory: Path) -> None:
-    """Raise ExportError when the directory of an export is in use."""
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ExportError(f"{directory} exists already: name a new directory")
 
 
 async def _read(client: AsyncClient, view: str) -> bytes:

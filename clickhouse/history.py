@@ -6,17 +6,20 @@ are not it would hide one.
 
 from collections.abc import Iterator
 from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.errors import ClickHouseRejected
+from clickhouse.answers import read_rows
+from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.retry import classified
 from clickhouse.sql import read_query
 from shards.keys import SHARDS
 from shards.outbox import EventId, OutboxEvent
 
 ROWS_AT_ONCE = 200_000
+
+Table = Literal["ballots", "vote_audit"]
 
 
 class Ballot(NamedTuple):
@@ -29,11 +32,6 @@ class Ballot(NamedTuple):
     law_id: str
     vote: str
     request_id: bytes
-
-    @property
-    def event_id(self) -> EventId:
-        """The id of the event that accepted it."""
-        return self.stream_ms, self.stream_seq
 
 
 class Rows(NamedTuple):
@@ -51,15 +49,13 @@ class History:
 
     async def rows(self) -> Rows:
         """Count rows; raises ClickHouseUnavailable, ClickHouseRejected."""
-        with classified():
-            result = await self._client.query(read_query("count_rows"))
-        return Rows(*result.result_rows[0])
+        [counts] = await read_rows(self._client, "count_rows", tuple[int, int])
+        return Rows(*counts)
 
     async def check_form(self) -> None:
         """Raise ClickHouseRejected when a row's hash is none or not of its shard."""
-        with classified():
-            result = await self._client.query(read_query("malformed"))
-        if malformed := result.result_rows[0][0]:
+        [(malformed,)] = await read_rows(self._client, "malformed", tuple[int])
+        if malformed:
             raise ClickHouseRejected(
                 f"{malformed} rows of vote_audit and ballots have a vote_hash that is no hash or "
                 "not of their shard; nothing of ours writes such rows"
@@ -67,17 +63,17 @@ class History:
 
     async def last_events(self) -> dict[int, EventId]:
         """Return the highest event id of each shard that has one."""
-        with classified():
-            result = await self._client.query(read_query("last_events"))
-        return {shard: (ms, seq) for shard, ms, seq in result.result_rows}
+        rows = await read_rows(self._client, "last_events", tuple[int, int, int])
+        return {shard: (ms, seq) for shard, ms, seq in rows}
 
     async def events(self, shards: range) -> list[OutboxEvent]:
         """Read the attempts of shards, by hash and event id."""
-        return list(starmap(OutboxEvent, await self._read("events_of_shards", shards)))
+        rows = await self._read("events_of_shards", "vote_audit", shards)
+        return list(starmap(OutboxEvent, rows))
 
     async def ballots(self, shards: range) -> list[Ballot]:
         """Read the accepted ballots of shards, by hash and event id."""
-        return list(starmap(Ballot, await self._read("ballots_of_shards", shards)))
+        return list(starmap(Ballot, await self._read("ballots_of_shards", "ballots", shards)))
 
     async def complete_ballots(self, shards: range) -> None:
         """Add the ballots that vote_audit has and `ballots` lacks; safe to repeat.
@@ -91,10 +87,24 @@ class History:
                 settings={"insert_deduplicate": 0},
             )
 
-    async def _read(self, query: str, shards: range) -> list[tuple[Any, ...]]:
+    async def _read(self, query: str, table: Table, shards: range) -> list[tuple[Any, ...]]:
+        least = await count_events(self._client, table, shards)
         with classified():
             result = await self._client.query(read_query(query), parameters=_bounds(shards))
+        if result.row_count < least:
+            raise ClickHouseUnavailable(f"{table}: the answer was cut short")
         return list(zip(*result.result_columns, strict=True)) if result.row_count else []
+
+
+async def count_events(client: AsyncClient, table: Table, shards: range) -> int:
+    """Return how many events of shards a table has: rows that are read later are not fewer.
+
+    An answer that was cut short, or is none, has fewer. Raises ClickHouseUnavailable,
+    ClickHouseRejected.
+    """
+    asked = {"table": table, **_bounds(shards)}
+    [(events,)] = await read_rows(client, "count_events", tuple[int], asked)
+    return events
 
 
 def shard_ranges(rows: int, rows_max: int = ROWS_AT_ONCE) -> Iterator[range]:

@@ -7,7 +7,7 @@ from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.tally import corrected, count_accepted, read_corrections
 from shards.client import ShardClient
-from shards.results import LawTally, ResultsSnapshot, publish_results
+from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 
 # Counting may take this part of the time at most: with many ballots it is what takes longest.
 _BUSY_PART_MAX = 0.2
@@ -35,6 +35,7 @@ class TallyPublisher:
         self._corrections: list[LawTally] = []
         self._complete_until_ms = 0
         self._recounted_until_ms = 0
+        self._begun = False
         self._drained = True
         self._due_s = 0.0
         self._published_s = 0.0
@@ -53,6 +54,9 @@ class TallyPublisher:
         now_s = time.monotonic()
         if now_s < self._due_s or not (self._drained or self._quiet(now_s)):
             return
+        if not self._begun:
+            await self._take_over()
+            self._begun = True
         complete_until_ms = self._complete_until_ms
         tallies = corrected(await count_accepted(self._clickhouse), self._corrections)
         counted_s = time.monotonic() - now_s
@@ -83,6 +87,16 @@ class TallyPublisher:
             )
             self._corrections = corrections
             self._drained = True  # the tally has changed
+
+    async def _take_over(self) -> None:
+        """Keep the correction of what was published before this publisher began.
+
+        Until its first recount, which a backlog puts off, it would take the correction back.
+        """
+        published = await read_results(self._redis)
+        if published is not None and published.corrected:
+            until_ms = published.complete_until_ms
+            self._corrections = await read_corrections(self._clickhouse, until_ms)
 
     def _quiet(self, now_s: float) -> bool:
         return now_s - self._published_s >= _QUIET_INTERVAL_S

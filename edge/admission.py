@@ -35,7 +35,8 @@ class Admission:
     def refuse_vote(self, scope: Scope) -> ProblemKind | None:
         """Return why a vote is not let in, or None.
 
-        Whoever has guessed too often is refused before the next guess is decided.
+        Whoever has guessed too often is refused before the next guess is decided. Guesses that are
+        on their way together all get in; they are owed, and paid off before the next gets in.
         """
         client = self._client(scope)
         return self._refuse_guess(client) or self._refuse(client, self._votes)
@@ -51,13 +52,13 @@ class Admission:
             return
         self._networks.count(client, status)
         if status == "invalid":
-            self._failures.take(client)
+            self._failures.charge(client)
 
     def identification_failed(self, scope: Scope) -> None:
         """Count whoever showed a token that is none."""
         client = self._client(scope)
         if client is not None:
-            self._failures.take(client)
+            self._failures.charge(client)
 
     def refuse_read(self, scope: Scope) -> ProblemKind | None:
         """Return why another request is not let in, or None."""

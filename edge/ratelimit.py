@@ -40,6 +40,11 @@ class TokenBucket:
         self._tokens = tokens - 1
         return True
 
+    def charge(self) -> None:
+        """Take one token, and owe it where there is none."""
+        if not self.take():
+            self._tokens -= 1
+
 
 class ClientBuckets:
     """One bucket for each client, for the `clients_max` seen last.
@@ -66,6 +71,14 @@ class ClientBuckets:
 
     def take(self, client: str) -> bool:
         """Take a token of this client's bucket; False when there is none."""
+        return self._bucket(client).take()
+
+    def charge(self, client: str) -> None:
+        """Take a token of this client's bucket, and owe it where there is none."""
+        self._bucket(client).charge()
+
+    def _bucket(self, client: str) -> TokenBucket:
+        """Return a client's bucket, as the one seen last."""
         bucket = self._buckets.get(client)
         if bucket is None:
             bucket = self._buckets[client] = TokenBucket(self._rate_per_s, self._burst, self._clock)
@@ -73,4 +86,4 @@ class ClientBuckets:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(client)
-        return bucket.take()
+        return bucket

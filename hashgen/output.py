@@ -30,6 +30,12 @@ def check_replaceable(directory: Path, *, force: bool) -> None:
         )
 
 
+def check_unused(directory: Path) -> None:
+    """Refuse, with UsageError, a place that holds anything."""
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UsageError(f"{directory} exists already: name a new directory")
+
+
 @contextmanager
 def appearing_directory(directory: Path) -> Iterator[Path]:
     """Yield an empty sibling of `directory` that takes its place when the block ends well.

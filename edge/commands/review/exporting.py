@@ -7,12 +7,11 @@ from typing import Any, BinaryIO
 import msgspec
 from rich.console import Console
 
-from clickhouse.export import check_place
 from clickhouse.review import Queue, all_cases, read_trail
 from edge.commands.review.cases import queue_of, written
 from edge.commands.running import run, settings_of, with_settings
 from edge.spreadsheets import Spreadsheet
-from hashgen.output import appearing_directory
+from hashgen.output import appearing_directory, check_unused
 from shards.review import ReviewCase, Standing, TrailEntry
 
 CHUNK = 1000
@@ -40,7 +39,7 @@ def export(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for ea
     """
 
     async def work() -> None:
-        check_place(directory)
+        check_unused(directory)
         async with queue_of(settings_of(flags), reading=True) as queue:
             with appearing_directory(directory) as partial:
                 cases = await _write_cases(queue, partial)

@@ -16,6 +16,7 @@ from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from clickhouse.publisher import TallyPublisher
+from clickhouse.sink import VoteSink
 from hashgen import ballot_hash
 from shards import keys
 from shards.client import ShardClient
@@ -23,9 +24,9 @@ from shards.command import pack
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.outbox import Outbox, OutboxDepth, OutboxEvent
-from shards.results import LawTally, ResultsSnapshot, read_results
+from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 from shards.roll import RollStore
-from tests.support.clickhouse import FaultProxy, Oracle, assert_agrees, random_events
+from tests.support.clickhouse import FaultProxy, Oracle, assert_agrees, batch_of, random_events
 from tests.support.rolls import empty, load, make_roll, open_election
 
 FIRST_MS = 1_790_000_000_000
@@ -170,6 +171,25 @@ async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
 
     async with running(drainer(redis, client)):
         await until(counted_once)
+
+
+async def test_a_publisher_that_begins_keeps_the_correction_made_before(
+    redis: ShardClient, client: AsyncClient
+) -> None:
+    """With a backlog, which is not complete up to any time and so puts the recount off."""
+    first = OutboxEvent(
+        7, FIRST_MS, 1, bytes([7]) * 32, "L2025-001", "oui", "accepted", bytes(16), 0
+    )
+    again = first._replace(stream_ms=FIRST_MS + 1, vote="non", request_id=bytes([1]) * 16)
+    await VoteSink(client).store(batch_of([first, again]))
+    ballots = [LawTally("L2025-001", 1, 0)]
+    await publish_results(redis, ResultsSnapshot(ballots, 1, FIRST_MS + 2, corrected=-1))
+    publisher = TallyPublisher(redis, client)
+    publisher.drained(1, None)
+    await publisher.publish_if_due()
+    snapshot = await read_results(redis)
+    assert snapshot is not None
+    assert (snapshot.tallies, snapshot.corrected) == (ballots, -1)
 
 
 async def test_a_recount_that_fails_for_no_known_reason_ends_the_drainer_loudly(

@@ -10,16 +10,18 @@ import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.backup import back_up, restore
-from clickhouse.connection import connect
+from clickhouse.connection import connect, connected
 from clickhouse.errors import BackupError, ClickHouseUnavailable
 from clickhouse.history import History, Rows
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from clickhouse.sink import VoteSink
 from clickhouse.verify import Verifier
+from hashgen.errors import UsageError
 from shards.outbox import OutboxEvent
 from tests.integration.recovery.conftest import Day
 from tests.support.clickhouse import assert_agrees, batch_of, random_events
+from tests.support.liar import PAGE, Liar
 
 
 @pytest.fixture
@@ -120,10 +122,52 @@ async def test_a_damaged_copy_is_refused_before_anything_is_written(
     assert await History(clickhouse).rows() == Rows(0, 0)
 
 
+HEADER = b"shard\tstream_ms\tstream_seq\tvote_hash\tlaw_id\tvote\trequest_id\n"
+
+
+@pytest.mark.parametrize("asked", [b"law_id, vote, request_id", b"law_id, vote, status"])
+@pytest.mark.parametrize("body", [b"", PAGE, PAGE + b"\n" * 5000, HEADER])
+async def test_what_is_no_whole_answer_is_no_copy(
+    clickhouse_server: LocalClickHouse,
+    clickhouse: AsyncClient,
+    tmp_path: Path,
+    events: list[OutboxEvent],
+    asked: bytes,
+    body: bytes,
+) -> None:
+    """Of either table, which are asked for by these columns."""
+    await VoteSink(clickhouse).store(batch_of(events))
+    async with (
+        Liar(clickhouse_server.url, body=body, only=asked).running() as liar,
+        connected(liar.url) as through,
+    ):
+        with pytest.raises(ClickHouseUnavailable):
+            await back_up(through, tmp_path / "copy")
+    assert liar.told == 1
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("table", ["ballots", "events"])
+async def test_what_is_no_whole_answer_is_no_history(
+    clickhouse_server: LocalClickHouse,
+    clickhouse: AsyncClient,
+    events: list[OutboxEvent],
+    table: str,
+) -> None:
+    await VoteSink(clickhouse).store(batch_of(events))
+    async with (
+        Liar(clickhouse_server.url, body=b"", only=b"toFixedString").running() as liar,
+        connected(liar.url) as through,
+    ):
+        with pytest.raises(ClickHouseUnavailable):
+            await getattr(History(through), table)(range(256))
+    assert liar.told == 1
+
+
 async def test_a_place_in_use_is_refused(clickhouse: AsyncClient, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     for place in (tmp_path, tmp_path / "mine"):
-        with pytest.raises(BackupError, match="new directory"):
+        with pytest.raises(UsageError, match="new directory"):
             await back_up(clickhouse, place)
     assert (tmp_path / "mine").exists()
 

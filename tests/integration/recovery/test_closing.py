@@ -310,6 +310,17 @@ async def test_an_outbox_that_does_not_drain_leaves_nothing_certified(
     assert office.written == []
 
 
+async def test_a_vote_that_waits_is_not_certified_around(day: Day, roll: Roll) -> None:
+    """Published results that claim to hold it do not make up for it."""
+    voters = {answer.vote.ballot for answer in day.log}
+    idle = next(vote for vote in map(_vote, roll.electors) if vote.ballot not in voters)
+    assert (await day.store.cast(*idle)).status == "accepted"
+    election = await close_now(day, roll)
+    closes_ms = {law.id: law.closes_at_ms for law in election.laws}
+    with pytest.raises(Unreconciled, match=f"law {idle.law_id}: 1 votes wait in the outbox"):
+        await reconcile(day.redis, day.clickhouse, dict(day.store.info.laws), closes_ms)
+
+
 async def test_counts_that_do_not_fit_are_named(day: Day, roll: Roll) -> None:
     election = await close_now(day, roll)
     closes_ms = {law.id: law.closes_at_ms for law in election.laws}

@@ -63,6 +63,19 @@ def test_who_guesses_too_often_is_held_for_a_while() -> None:
     assert gate.refuse_vote(scope()) is TOO_MANY_FAILURES
 
 
+def test_guesses_sent_together_are_paid_off_one_by_one() -> None:
+    clock = Clock()
+    settings = msgspec.convert({"client_failure_limit_per_min": 6}, Settings)
+    gate = Admission(settings, clock)
+    assert [gate.refuse_vote(scope()) for _ in range(40)] == [None] * 40, "none has failed yet"
+    for _ in range(40):
+        gate.vote_refused(scope(), "invalid")
+    clock.now_s += 340  # of the 34 owed one is left
+    assert gate.refuse_vote(scope()) is TOO_MANY_FAILURES
+    clock.now_s += 20
+    assert gate.refuse_vote(scope()) is None
+
+
 def test_votes_that_are_on_the_roll_are_no_guesses() -> None:
     gate = admission(client_failure_limit_per_min=1, client_rate_limit_per_s=1000)
     assert [gate.refuse_vote(scope()) for _ in range(500)] == [None] * 500
