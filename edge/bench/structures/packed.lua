@@ -1,5 +1,5 @@
 
--- Electors and their records in one string, an entry of 31 bytes each.
+-- Electors and their records in one string, an entry of 29 bytes each.
 -- KEYS  2 {xx}:b:<bucket>   string: entries; a record of zeros means has not voted
 local WIDTH = FIELD_BYTES + RECORD_BYTES
 
