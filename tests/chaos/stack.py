@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ClusterDownError, RedisError
 
 from clickhouse.local.process import LocalClickHouse
 from shards import keys
@@ -261,8 +261,9 @@ class ChaosStack:
     # What a check asks
 
     async def outbox_events(self) -> int:
-        """Count what waits in the outboxes; raises RedisError while a primary is away."""
+        """Count what waits in the outboxes; raises RedisError unless every shard answers."""
         total = 0
+        counted = set()
         for node in self.nodes:
             async with node.client() as redis:
                 if (await redis.role())[0] != b"master":
@@ -270,8 +271,12 @@ class ChaosStack:
                 pipeline = redis.pipeline(transaction=False)
                 for shard in range(keys.SHARDS):
                     pipeline.xlen(keys.outbox_key(shard))
-                lengths = await pipeline.execute(raise_on_error=False)
-                total += sum(length for length in lengths if isinstance(length, int))
+                for shard, length in enumerate(await pipeline.execute(raise_on_error=False)):
+                    if isinstance(length, int):
+                        counted.add(shard)
+                        total += length
+        if len(counted) < keys.SHARDS:
+            raise ClusterDownError(f"{len(counted)} shards said what waits in their outboxes")
         return total
 
     async def heal(self) -> list[str]:

@@ -86,18 +86,21 @@ def draw(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
 def _requests(rng: random.Random, roll: list[tuple[bytes, str]], shards: int) -> list[Request]:
     requests = []
 
-    def ask(ballot: bytes, law: str, vote: str, request_id: bytes, at_s: float) -> None:
-        tries_max = 0 if rng.random() < 0.8 else rng.randint(1, 3)
+    def ask(
+        ballot: bytes, law: str, vote: str, request_id: bytes, at_s: float, insists: float = 0.8
+    ) -> None:
+        tries_max = 0 if rng.random() < insists else rng.randint(1, 3)
         requests.append(Request(ballot, law, vote, request_id, at_s, tries_max))
 
     for ballot, law in roll:
         if rng.random() < 0.1:
             continue  # stays at home
         vote, request_id, at_s = rng.choice(CHOICES), rng.randbytes(16), rng.uniform(0, DAY_S)
-        ask(ballot, law, vote, request_id, at_s)
+        changes = rng.random() < 0.4  # the choice, under the same id
+        ask(ballot, law, vote, request_id, at_s, insists=0.2 if changes else 0.8)
         if rng.random() < 0.15:  # a proxy sends it twice
             ask(ballot, law, vote, request_id, at_s + rng.choice([0, rng.random()]))
-        if rng.random() < 0.2:  # changes the choice under the same id
+        if changes:
             other = CHOICES[vote == "oui"]
             ask(ballot, law, other, request_id, at_s + rng.choice([0, 0.001, 0.3 * rng.random()]))
         for _ in range(rng.choice([0, 0, 0, 0, 1, 1, 2, 4])):  # votes again

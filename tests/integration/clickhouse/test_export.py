@@ -8,10 +8,11 @@ import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.connection import connected
-from clickhouse.errors import ClickHouseRejected, ExportError
+from clickhouse.errors import ClickHouseRejected
 from clickhouse.export import RESULTS, TURNOUT, export
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.sink import VoteSink
+from hashgen.errors import UsageError
 from tests.support.clickhouse import Oracle, batch_of, random_events
 
 AT_MS = 1_790_035_199_800
@@ -52,7 +53,7 @@ async def test_choices_are_left_out_unless_asked_for(client: AsyncClient, tmp_pa
 
 async def test_nothing_is_written_over(client: AsyncClient, tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
-    with pytest.raises(ExportError, match="name a new directory"):
+    with pytest.raises(UsageError, match="name a new directory"):
         await export(client, tmp_path, with_results=False)
     assert sizes(tmp_path) == {"notes": 4}
 
