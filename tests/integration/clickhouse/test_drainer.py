@@ -155,15 +155,18 @@ async def test_drains_and_publishes(
     assert log.depths
 
 
-async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
-    redis: ShardClient, client: AsyncClient
-) -> None:
-    """As after Redis lost a vote that it had confirmed."""
+def accepted_twice() -> list[OutboxEvent]:
+    """Return what Redis accepts of one elector after it lost a vote that it had confirmed."""
     first = OutboxEvent(
         7, FIRST_MS, 1, bytes([7]) * 32, "L2025-001", "oui", "accepted", bytes(16), 0
     )
-    again = first._replace(stream_ms=FIRST_MS + 1, vote="non", request_id=bytes([1]) * 16)
-    await append(redis, [first, again])
+    return [first, first._replace(stream_ms=FIRST_MS + 1, vote="non", request_id=bytes([1]) * 16)]
+
+
+async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
+    redis: ShardClient, client: AsyncClient
+) -> None:
+    await append(redis, accepted_twice())
 
     async def counted_once() -> bool:
         snapshot = await read_results(redis)
@@ -177,11 +180,7 @@ async def test_a_publisher_that_begins_keeps_the_correction_made_before(
     redis: ShardClient, client: AsyncClient
 ) -> None:
     """With a backlog, which is not complete up to any time and so puts the recount off."""
-    first = OutboxEvent(
-        7, FIRST_MS, 1, bytes([7]) * 32, "L2025-001", "oui", "accepted", bytes(16), 0
-    )
-    again = first._replace(stream_ms=FIRST_MS + 1, vote="non", request_id=bytes([1]) * 16)
-    await VoteSink(client).store(batch_of([first, again]))
+    await VoteSink(client).store(batch_of(accepted_twice()))
     ballots = [LawTally("L2025-001", 1, 0)]
     await publish_results(redis, ResultsSnapshot(ballots, 1, FIRST_MS + 2, corrected=-1))
     publisher = TallyPublisher(redis, client)
