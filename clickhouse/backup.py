@@ -111,13 +111,14 @@ async def _copy(client: AsyncClient, table: Table, shards: range, path: Path) ->
         text = await client.raw_query(
             read_query(f"backup_{table}"), parameters={"first": shards[0], "last": shards[-1]}
         )
-    if not text.startswith(HEADER) or _count_rows(text) < least:
+    rows = _count_rows(text)
+    if not text.startswith(HEADER) or rows < least:
         raise ClickHouseUnavailable(
             f"{table}: what answered is not ClickHouse, or was cut short; nothing was copied"
         )
     packed = await asyncio.to_thread(gzip.compress, text, GZIP_LEVEL, mtime=0)
     await asyncio.to_thread(_write, path, packed)
-    return CopiedFile(path.name, table, _count_rows(text), hashlib.sha256(packed).hexdigest())
+    return CopiedFile(path.name, table, rows, hashlib.sha256(packed).hexdigest())
 
 
 async def _insert(client: AsyncClient, copied: CopiedFile, packed: bytes) -> None:
