@@ -98,6 +98,7 @@ class Drainer:
         # objects are not looked at: in a large process that would take longer than the batch.
         gc.collect(1)
         batch = self._pending or await self._outbox.read(self._options.rows_max)
+        complete_until_ms = batch.complete_until_ms
         if batch.events:
             self._pending = batch
             await self._store(batch)
@@ -107,7 +108,8 @@ class Drainer:
                 log.info(
                     "%d shards of a stored batch stay for whoever drains them next", len(refused)
                 )
-        self._publisher.drained(len(batch.events), batch.complete_until_ms)
+                complete_until_ms = None  # to say so is for whoever empties the outbox
+        self._publisher.drained(len(batch.events), complete_until_ms)
         await self._publisher.publish_if_due()
         return len(batch.events)
 
