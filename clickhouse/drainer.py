@@ -39,7 +39,7 @@ class DrainOptions(msgspec.Struct, frozen=True):
     """
 
     rows_max: int = 100_000
-    linger_ms: int = 250
+    linger_ms: int = 500
     publish_ms: int = 500
     depth_ms: int = 1000
     backoff_ms_min: int = 100

@@ -21,7 +21,7 @@ OURS = "{[0-9a-f][0-9a-f]}:*"
 PING = b":ping"  # of edges and `scrutin doctor`, gone within a second: says nothing of anybody
 SCAN_COUNT = 1000
 KEYS_A_CALL = 500
-DRAINER_LOOK_S = 2.0  # a drainer writes every token four times a second, unless it is held up
+DRAINER_LOOK_S = 2.0  # a drainer writes every token some twice a second, unless it is held up
 
 
 class Mark(NamedTuple):

@@ -11,10 +11,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 
 from hashgen import ballot_hash
+from tests.operations.posting import PostPool, Target
 from tests.support.campaign import STATUS_BY_CODE
 from tests.support.rolls import Elector
 
@@ -91,6 +94,7 @@ class OpenLoop:
         self.sendings = 0
         self.seconds: dict[int, Second] = {}
         self._urls = list(urls)
+        self._targets = {url: _target(url) for url in urls}
         self._in_rotation = list(urls)
         self._log = log
         self._rng = rng
@@ -105,12 +109,7 @@ class OpenLoop:
     async def run(self, votes: Iterator[Ballot], rate_per_s: float, stop: asyncio.Event) -> None:
         """Send until `stop` is set, then wait for the last answers; fail when ballots run out."""
         self._began_s = self._loop.time()
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-        # Only what an edge makes wait: a vote that waits here for a connection is late, not lost.
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=REQUEST_TIMEOUT_S, sock_read=REQUEST_TIMEOUT_S
-        )
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
+        async with PostPool(connections=CONNECTIONS, timeout_s=REQUEST_TIMEOUT_S) as pool:
             balancing = asyncio.create_task(self._balance())
             try:
                 with self._log.open("w", buffering=1 << 16) as log:
@@ -121,7 +120,7 @@ class OpenLoop:
                                 ballot = next(votes, None)
                                 assert ballot is not None, "the electors have all voted"
                                 due_s = sent / rate_per_s
-                                voters.create_task(self._vote(http, ballot, due_s, log.write))
+                                voters.create_task(self._vote(pool, ballot, due_s, log.write))
                                 sent += 1
                             await asyncio.sleep(max(0.0, sent / rate_per_s - self.now_s))
             finally:
@@ -139,15 +138,16 @@ class OpenLoop:
 
     async def _vote(
         self,
-        http: aiohttp.ClientSession,
+        pool: PostPool,
         ballot: Ballot,
         due_s: float,
         write: Callable[[str], object],
     ) -> None:
-        body = ballot.elector._asdict() | {"vote": ballot.vote, "request_id": ballot.request_id}
+        fields = ballot.elector._asdict() | {"vote": ballot.vote, "request_id": ballot.request_id}
+        body = msgspec.json.encode(fields)
         while self.now_s - due_s < DEADLINE_S:
             at_s = self.now_s
-            status, said = await self._send(http, body)
+            status, said = await self._send(pool, body)
             self.sendings += 1
             if status in STATUS_BY_CODE and said.get("status") == STATUS_BY_CODE[status]:
                 self._decided(due_s, STATUS_BY_CODE[status])
@@ -160,15 +160,13 @@ class OpenLoop:
         self.unanswered.append(ballot.request_id)
         write(_line(ballot, "unanswered", 0))
 
-    async def _send(
-        self, http: aiohttp.ClientSession, body: dict[str, str]
-    ) -> tuple[int, dict[str, object]]:
+    async def _send(self, pool: PostPool, body: bytes) -> tuple[int, dict[str, object]]:
         """Send once; return status and body, 0 when there was no answer."""
         url = self._rng.choice(self._in_rotation or self._urls)
         try:
-            async with http.post(f"{url}/api/v1/vote", json=body) as answer:
-                return answer.status, await answer.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, OSError):
+            status, said = await pool.post(self._targets[url], body)
+            return status, msgspec.json.decode(said, type=dict[str, object])
+        except (OSError, msgspec.DecodeError):
             return 0, {}
 
     def _decided(self, due_s: float, status: str) -> None:
@@ -184,6 +182,13 @@ def _line(ballot: Ballot, status: str, attempt: int) -> str:
     """Return a row of the client's log: nothing of it tells who the elector is."""
     vote_hash = ballot_hash(*ballot.elector).hex()
     return f"{vote_hash}\t{ballot.request_id}\t{ballot.vote}\t{status}\t{attempt}\n"
+
+
+def _target(url: str) -> Target:
+    where = urlsplit(url)
+    assert where.hostname is not None
+    assert where.port is not None
+    return Target(where.hostname, where.port, "/api/v1/vote")
 
 
 async def _ready(http: aiohttp.ClientSession, url: str) -> bool:
