@@ -49,6 +49,7 @@ class ShardClient:
         self._loop = asyncio.get_running_loop()
         self._lanes: dict[Address, Lane] = {}
         self._routes: list[Lane | None] = [None] * keys.SHARDS
+        self._moves = [0] * keys.SHARDS
         self._waiting = 0
         self._refreshed_at = float("-inf")
         self._loads: dict[Lane, asyncio.Future[list[Reply]]] = {}
@@ -140,7 +141,7 @@ class ShardClient:
         routes = self._topology.routes()
         for shard in range(keys.SHARDS):
             route = routes.get(shard)
-            self._routes[shard] = self._lane(route.primary) if route else None
+            self._take_route(shard, self._lane(route.primary) if route else None)
             if route:
                 self._lane(route.primary).replicas = route.replicas
 
@@ -161,6 +162,13 @@ class ShardClient:
     def routes(self) -> list[str | None]:
         """Return the primary of each shard, "host:port", None where none is known."""
         return [None if lane is None else str(lane.address) for lane in self._routes]
+
+    def moves(self) -> list[int]:
+        """Return how often each shard's primary has been another, to this client's knowledge.
+
+        Calls between two equal counts went to the same one, unless its slot was being moved.
+        """
+        return self._moves.copy()
 
     async def members(self) -> dict[str, bool]:
         """Return every node of the cluster, by "host:port", and whether it is up.
@@ -201,6 +209,11 @@ class ShardClient:
         if len(troubles) == len(answers):
             raise Unavailable("; ".join(str(trouble) for trouble in troubles))
         return [str(trouble) for trouble in troubles]
+
+    def _take_route(self, shard: int, lane: Lane | None) -> None:
+        if lane is not self._routes[shard]:
+            self._routes[shard] = lane
+            self._moves[shard] += 1
 
     def _lane(self, address: Address) -> Lane:
         lane = self._lanes.get(address)
@@ -254,7 +267,7 @@ class ShardClient:
             verdict = judge(str(error), asked.address)
         match verdict.action:
             case Action.MOVE if verdict.address:
-                self._routes[shard] = self._lane(verdict.address)
+                self._take_route(shard, self._lane(verdict.address))
                 self._refresh_soon()
             case Action.ASK if verdict.address:
                 return self._lane(verdict.address), True

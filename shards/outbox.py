@@ -77,9 +77,12 @@ class Outbox:
     async def read(self, rows_max: int) -> OutboxBatch:
         """Fence the shards, then read what lies before the fences, about `rows_max` rows.
 
-        A shard that no primary serves is left for later. Raises `Unavailable` when none answers:
-        nothing is lost, read again.
+        A shard that no primary serves is left for later, and so is one whose primary changes
+        meanwhile: an old one that wakes may be asked for what the new one has fenced, and has
+        events of its own, never confirmed. Raises `Unavailable` when none answers: nothing is
+        lost, read again.
         """
+        moves = self._client.moves()
         fences = await self._fence()
         readable = {shard: fence for shard, fence in fences.items() if fence.last_id}
         share = max(1, rows_max // max(1, len(readable)))
@@ -87,11 +90,12 @@ class Outbox:
             (shard, pack("XRANGE", keys.outbox_key(shard), "-", fence.last_id, "COUNT", share))
             for shard, fence in readable.items()
         )
+        moved = [now != before for now, before in zip(self._client.moves(), moves, strict=True)]
         events: list[OutboxEvent] = []
         trims: dict[int, EventId] = {}
         name = hashlib.sha256()
         for shard, entries in slices.items():
-            if not entries:  # trimmed by another drainer meanwhile
+            if not entries or moved[shard]:  # trimmed by another drainer meanwhile
                 continue
             name.update(b"%02x %b %b\n" % (shard, entries[0][0], entries[-1][0]))
             events += decode_events(shard, entries)

@@ -1,11 +1,15 @@
 """Reading and trimming the outbox."""
 
 import os
+from collections.abc import Iterable
+
+import pytest
 
 from hashgen import ballot_hash
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
+from shards.connection import Reply
 from shards.localcluster import LocalCluster
 from shards.outbox import Outbox, OutboxBatch
 from shards.roll import RollStore
@@ -79,6 +83,30 @@ async def test_a_lease_expires(store: RollStore, client: ShardClient, roll: Roll
     seen: set[bytes] = set()
     while seen != ballots:
         seen |= hashes(await Outbox(client, owner="next").read(1000))
+
+
+async def test_a_shard_whose_primary_changes_while_it_is_read_is_left_for_later(
+    store: RollStore, client: ShardClient, roll: Roll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the map is learnt, after the fence, from a primary that has been replaced."""
+    ballots = await vote(store, roll, 0, 300)
+    shard = min(ballot[0] for ballot in ballots)
+    routes = client.routes()
+    other = next(number for number, node in enumerate(routes) if node != routes[shard])
+    call_reachable = client.call_reachable
+
+    async def astray(commands: Iterable[tuple[int, bytes]]) -> dict[int, Reply]:
+        replies = await call_reachable(commands)
+        client._take_route(shard, client._routes[other])
+        return replies
+
+    outbox = Outbox(client, owner="a")
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "call_reachable", astray)
+        batch = await outbox.read(10_000)
+    assert hashes(batch) == {ballot for ballot in ballots if ballot[0] != shard}
+    assert batch.complete_until_ms is None
+    assert hashes(await outbox.read(10_000)) == ballots
 
 
 async def test_depth_tells_how_much_waits_and_since_when(
