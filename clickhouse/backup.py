@@ -1,4 +1,4 @@
-"""Copies of the tables in a directory, to be restored into empty ones.
+"""Copies of the tables in a directory, to be restored.
 
 A copy is gzipped text with tabs and a header, sorted by ballot hash: any tool reads it, and two
 copies of the same rows are the same bytes. `ballots` is copied before `vote_audit`, part by part,
@@ -84,19 +84,20 @@ async def back_up(
 
 
 async def restore(
-    client: AsyncClient, directory: Path, progress: Progress = lambda _: None
+    client: AsyncClient, directory: Path, progress: Progress = lambda _: None, *, add: bool = False
 ) -> BackupManifest:
-    """Fill empty tables, made if they are missing, from the copy in `directory`.
+    """Fill tables, made if they are missing, from the copy in `directory`.
 
-    Every file is checked before the first write. Raises BackupError for a copy that is damaged and
-    for tables that hold rows, MigrationError, ClickHouseUnavailable, ClickHouseRejected.
+    With `add` they may hold rows: what both have counts once. Every file is checked before the
+    first write. Raises BackupError for a copy that is damaged and, without `add`, for tables that
+    hold rows; MigrationError, ClickHouseUnavailable, ClickHouseRejected.
     """
     manifest = await asyncio.to_thread(_check, directory)
     await migrate(client)
-    if any(await History(client).rows()):
+    if not add and any(await History(client).rows()):
         raise BackupError(
-            "the tables hold rows: a copy is restored into empty ones only. "
-            "If they are what an interrupted restore left: DROP DATABASE scrutin SYNC"
+            "the tables hold rows. If these are of the same election, left by an interrupted "
+            "restore or stored by drainers meanwhile, add the copy to them: --add"
         )
     for copied in manifest.files:
         if copied.rows:

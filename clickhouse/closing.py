@@ -72,13 +72,21 @@ async def drain_until(
             if waiting is not None:
                 waiting(most - left, most)
             if time.monotonic() > deadline_s:
-                raise Unreconciled(
-                    f"the outbox is not drained after {timeout_s:g} s, {left:,} attempts wait:"
-                    " see whether drainers run, and try again"
-                )
+                raise Unreconciled(_why_not(left, timeout_s))
             await asyncio.sleep(LOOK_S)
     finally:
         await outbox.release()
+
+
+def _why_not(left: int, timeout_s: float) -> str:
+    if left:
+        why = f"the outbox is not drained after {timeout_s:g} s, {left:,} attempts wait"
+        return f"{why}: see whether drainers run, and try again"
+    return (
+        f"the outbox is empty, and after {timeout_s:g} s results do not say so: perhaps those that"
+        " are published count ballots that the tables lack, as after the restore of a copy; see"
+        " `scrutin verify`, and ClickHouse in docs/recovery.md"
+    )
 
 
 async def reconcile(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class DrainMetrics:
             "drainer_running", "Whether it is connected and drains", registry=registry
         )
         self._up = Gauge("clickhouse_up", "Whether ClickHouse answered last", registry=registry)
+        self._up.set(math.nan)  # nobody has asked it yet
 
     def lives(self, running: Callable[[], bool]) -> None:
         """Take whether it drains only when somebody asks."""
@@ -95,7 +97,6 @@ class DrainKeeper:
             except Exception:
                 # Votes must go on whatever this is; it is loud here, in health and in metrics.
                 self.state = "failed"
-                self._metrics.clickhouse_up(up=False)
                 logger.exception("the drainer failed; it starts again in %g s", pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause_s)
@@ -133,7 +134,8 @@ class DrainKeeper:
         self._is("waiting", error)
 
     def _is(self, state: DrainState, error: Exception) -> None:
-        self._metrics.clickhouse_up(up=False)
+        if isinstance(error, ClickHouseError):
+            self._metrics.clickhouse_up(up=False)
         if state != self.state:
             self.state = state
             logger.warning("the drainer is %s: %s", state, error)

@@ -23,7 +23,8 @@ BACKUPS_VARIABLE = "CLICKHOUSE_LOCAL_BACKUPS"  # read by access.xml
 _COPY = rb"Disk\(\s*'backups'\s*,\s*'\w[\w.-]*'\s*\)"
 _BACKUP = re.compile(
     rb"\s*(?:BACKUP|RESTORE)\s+(?:DATABASE|TABLE)\s+[\w.]+\s+(?:TO|FROM)\s+%(copy)s"
-    rb"(?:\s+SETTINGS\s+base_backup\s*=\s*%(copy)s)?[\s;]*" % {b"copy": _COPY},
+    rb"(?:\s+SETTINGS\s+(?:base_backup\s*=\s*%(copy)s|allow_non_empty_tables\s*=\s*true))?"
+    rb"[\s;]*" % {b"copy": _COPY},
     re.IGNORECASE,
 )
 _HOST = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::\d*)?")

@@ -3,7 +3,16 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable, Row
 from grafana_foundation_sdk.models.dashboard import VariableRefresh, VariableSort
 
-from compose.dashboards.panels import SOURCE, Query, board, graph, number, quantile, rate
+from compose.dashboards.panels import (
+    SOURCE,
+    VOTE_ROUTES,
+    Query,
+    board,
+    graph,
+    number,
+    quantile,
+    rate,
+)
 
 CHOSEN = 'job="edge", instance=~"$instance"'
 REQUESTS = "api_request_duration_seconds"
@@ -48,7 +57,7 @@ def build() -> Dashboard:
                 "Slowest vote of a hundred",
                 "s",
                 Query(
-                    quantile(0.99, REQUESTS, "instance", f'{CHOSEN}, route="/api/v1/vote"'),
+                    quantile(0.99, REQUESTS, "instance", f"{CHOSEN}, {VOTE_ROUTES}"),
                     "{{instance}}",
                 ),
             )
@@ -66,7 +75,7 @@ def build() -> Dashboard:
                 "short",
                 Query(
                     rate(
-                        f'{REQUESTS}_count{{{CHOSEN}, route="/api/v1/vote", status=~"4..|5.."}}',
+                        f'{REQUESTS}_count{{{CHOSEN}, {VOTE_ROUTES}, status=~"4..|5.."}}',
                         "status",
                     ),
                     "{{status}}",

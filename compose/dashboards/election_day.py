@@ -2,10 +2,20 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from compose.dashboards.panels import Query, board, graph, newest, number, quantile, rate
+from compose.dashboards.panels import (
+    VOTE_ROUTES,
+    Query,
+    board,
+    graph,
+    newest,
+    number,
+    quantile,
+    rate,
+)
 
-ANSWERED = rate('api_request_duration_seconds_count{route="/api/v1/vote"}')
-ANSWERED_5XX = rate('api_request_duration_seconds_count{route="/api/v1/vote", status=~"5.."}')
+REQUESTS = "api_request_duration_seconds_count"
+ANSWERED = rate(f"{REQUESTS}{{{VOTE_ROUTES}}}")
+ANSWERED_5XX = rate(f'{REQUESTS}{{{VOTE_ROUTES}, status=~"5.."}}')
 DECIDED = rate("votes_validated_total")
 INVALID = rate('votes_validated_total{status="invalid"}')
 COUNTED, ELECTORS = newest("ballots_counted", "law_id"), newest("roll_electors", "law_id")
@@ -75,7 +85,7 @@ def build() -> Dashboard:
                 "Answers a second",
                 "short",
                 Query(
-                    rate('api_request_duration_seconds_count{route="/api/v1/vote"}', "status"),
+                    rate(f"{REQUESTS}{{{VOTE_ROUTES}}}", "status"),
                     "{{status}}",
                 ),
                 about="By HTTP status. 503 and 429 are sent again by pages under the same id.",

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="prometheus")
+VOTE_ROUTES = 'route=~"/api/v1/vote|/(fr|en)/vote"'  # by the API, and by the pages
 COLUMNS = 24
 GRAPH_HEIGHT, NUMBER_HEIGHT = 8, 4
 

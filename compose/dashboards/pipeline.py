@@ -38,7 +38,13 @@ def build() -> Dashboard:
             )
         )
         .with_panel(number("Drainers at work", "short", Query("sum(drainer_running)")))
-        .with_panel(number("Drainers that reach ClickHouse", "short", Query("sum(clickhouse_up)")))
+        .with_panel(
+            number(
+                "Drainers that reach ClickHouse",
+                "short",
+                Query("count(clickhouse_up == 1) or vector(0)"),
+            )
+        )
         .with_row(Row("Outbox"))
         .with_panel(
             graph(

@@ -45,7 +45,13 @@ def backup(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for ea
 
 
 @with_settings("clickhouse_url")
-def restore(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
+def restore(
+    directory: Path,
+    /,
+    *,
+    add: bool = False,
+    **flags: Any,  # noqa: ANN401 (one for each setting)
+) -> int:
     """Fill empty tables from a copy that `scrutin backup` made.
 
     Every file is checked before the first write, and tables that hold rows are refused.
@@ -54,6 +60,8 @@ def restore(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for e
     ----------
     directory
         Where the copy is.
+    add
+        Let the tables hold rows of the same election: what both have counts once.
     **flags
         The settings given.
 
@@ -70,7 +78,7 @@ def restore(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for e
 
             url = settings_of(flags).clickhouse_url
             async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
-                manifest = await restore_tables(clickhouse, directory, progress)
+                manifest = await restore_tables(clickhouse, directory, progress, add=add)
         _show(manifest)
 
     return run(work)

@@ -96,15 +96,17 @@ def test_edges_add_up_to_the_count(evening: Day) -> None:
     """Two processes, each of which counts for itself: no vote is missing or there twice."""
     prometheus, answers = evening.prometheus, evening.voters.answers
     odd = 1  # the one of the odd votes that is well-formed and on the roll, and its duplicates
-
-    def counted() -> bool:
-        return prometheus.query("sum(ballots_counted)") != [] and prometheus.value(
-            "sum(max by (law_id) (ballots_counted))"
-        ) == (answers[202] + odd)
-
-    eventually(counted, TIMEOUT_S)
+    counted = "sum(max by (law_id) (ballots_counted))"
     accepted = 'sum(votes_validated_total{status="accepted"})'
-    assert prometheus.value(accepted) == answers[202] + odd
+
+    def add_up() -> bool:
+        """Edges are scraped one after the other."""
+        return all(
+            prometheus.query(count) != [] and prometheus.value(count) == answers[202] + odd
+            for count in (counted, accepted)
+        )
+
+    eventually(add_up, TIMEOUT_S)
     by_edge = prometheus.query('votes_validated_total{status="accepted"}')
     assert all(float(series["value"][1]) > 0 for series in by_edge)
     assert len(by_edge) == 2

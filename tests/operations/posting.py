@@ -9,6 +9,8 @@ from typing import NamedTuple, Self, cast
 
 import httptools
 
+IDLE_S_MAX = 5.0  # sooner than a server closes it, perhaps just as it is used again
+
 
 class Target(NamedTuple):
     """Where to, and on which path."""
@@ -57,8 +59,9 @@ class PostPool:
         idle = self._idle.get(target)
         while idle:
             connection = idle.pop()  # the latest used: the others may be closed for idleness
-            if connection.reusable:
+            if connection.reusable and connection.idle_s < IDLE_S_MAX:
                 return connection
+            connection.abort()
         return None
 
     async def _connect(self, target: Target) -> "_Connection":
@@ -81,6 +84,12 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._body: list[bytes] = []
+        self._answered_at_s = 0.0
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last answer."""
+        return self._loop.time() - self._answered_at_s
 
     async def post(self, target: Target, body: bytes, timeout_s: float) -> Answer:
         assert self._transport is not None
@@ -124,6 +133,7 @@ class _Connection(asyncio.Protocol):
         if answer is None or answer.done():  # nobody asked: out of step
             self.abort()
             return
+        self._answered_at_s = self._loop.time()
         self.reusable = self._parser.should_keep_alive()
         if not self.reusable:
             self.abort()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,11 +12,14 @@ import httpx
 import pytest
 
 from clickhouse.connection import connected
+from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from shards.client import ShardClient
 from shards.localcluster import LocalCluster, LocalNode, free_ports
 from shards.options import RedisOptions
+from shards.outbox import Outbox
+from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 from shards.roll import RollStore
 from tests.integration.edge.conftest import write_election
 from tests.operations.runbook import Shell, blocks
@@ -95,6 +99,28 @@ class World:
         async with self.redis() as redis, connected(self.clickhouse.url) as tables:
             await migrate(tables)
             await drain(redis, tables)
+
+    async def publish(self, ballots: int) -> None:
+        """Have so many ballots published."""
+        now_ms = time.time_ns() // 1_000_000
+        async with self.redis() as redis:
+            snapshot = ResultsSnapshot([LawTally(LAW, ballots, 0)], now_ms, now_ms)
+            await publish_results(redis, snapshot)
+
+    async def published(self) -> int:
+        """Return how many ballots are published."""
+        async with self.redis() as redis:
+            snapshot = await read_results(redis)
+        assert snapshot is not None
+        return sum(tally.oui_count + tally.non_count for tally in snapshot.tallies)
+
+    async def store(self) -> None:
+        """Move what waits to the tables, whatever is published."""
+        async with self.redis() as redis, connected(self.clickhouse.url) as tables:
+            await migrate(tables)
+            outbox = Outbox(redis, owner="meanwhile")
+            await Drainer(outbox, redis, tables, DrainOptions()).run_once()
+            await outbox.release()
 
     async def statuses(self, votes: list[Vote]) -> set[str]:
         """Send votes again, each as another request."""
@@ -188,8 +214,13 @@ async def test_its_commands_bring_back_what_it_says(world: World) -> None:
     assert _ballots_bytes(copies / "noon") < _ballots_bytes(copies / "opening")
 
     for number in (0, 1):  # either kind of copy
+        await world.publish(1000)  # as if more had been stored since
         await world.lose_clickhouse()
+        meanwhile = await world.vote(5) if number else []  # the next loss would take them
+        await world.store()  # nobody stopped a drainer: its rows are nowhere else now
         world.run("ClickHouse is lost", number=number)
+        await world.drain()
+        assert await world.published() == len(morning + noon + meanwhile)
 
     await world.lose_redis()
     world.run("Redis is lost, disks too")

@@ -89,6 +89,22 @@ async def test_tables_with_rows_are_refused_and_left_alone(
     assert await History(clickhouse).rows() == before
 
 
+async def test_a_copy_is_added_to_what_was_stored_meanwhile(
+    clickhouse: AsyncClient, tmp_path: Path, events: list[OutboxEvent]
+) -> None:
+    """As when a drainer began before the restore; both have some of the rows."""
+    await VoteSink(clickhouse).store(batch_of(events[:20]))
+    await back_up(clickhouse, tmp_path / "copy")
+    await VoteSink(clickhouse).store(batch_of(events))
+    whole = await back_up(clickhouse, tmp_path / "whole")
+    await emptied(clickhouse)
+    await migrate(clickhouse)
+    await VoteSink(clickhouse).store(batch_of(events[10:]))
+    await restore(clickhouse, tmp_path / "copy", add=True)
+    again = await back_up(clickhouse, tmp_path / "again")
+    assert (again.rows, again.files) == (whole.rows, whole.files)
+
+
 def damage(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
