@@ -24,6 +24,7 @@ from shards.errors import Unavailable
 from shards.outbox import Outbox, OutboxBatch, OutboxDepth
 
 RECOUNT_LOOK_S = 1.0
+MAP_LOOK_S = 5.0  # as often as an edge: a batch waits for every replica there is
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +32,17 @@ log = logging.getLogger(__name__)
 class DrainOptions(msgspec.Struct, frozen=True):
     """How much and how often.
 
-    `rows_max` bounds a batch. `linger_ms` is the pause after a batch that was not full, so that
-    inserts stay few and large. `publish_ms` is the least time between two tallies, `depth_ms`
-    between two looks at the outbox's depth. Failures are followed by random pauses whose bound
+    `rows_max` bounds a batch. `pace_ms` is the least time from one batch to the next when it was
+    not full, so that inserts stay few and large. `publish_ms` is the least time between two
+    tallies: less than the pace, or every other batch would come too early for one. `depth_ms` is
+    that between two looks at the outbox's depth. Failures are followed by random pauses whose bound
     doubles from `backoff_ms_min` to `backoff_ms_max`. A stop leaves `stop_grace_ms` to the batch
     in hand.
     """
 
     rows_max: int = 100_000
-    linger_ms: int = 500
-    publish_ms: int = 500
+    pace_ms: int = 500
+    publish_ms: int = 250
     depth_ms: int = 1000
     backoff_ms_min: int = 100
     backoff_ms_max: int = 5000
@@ -51,7 +53,7 @@ class DrainOptions(msgspec.Struct, frozen=True):
             raise ValueError(f"rows_max must be between 1 and {BLOCK_ROWS_MAX - 1}")
         if not 0 < self.backoff_ms_min <= self.backoff_ms_max:
             raise ValueError("backoff_ms_min must be positive and at most backoff_ms_max")
-        if min(self.linger_ms, self.publish_ms, self.depth_ms, self.stop_grace_ms) < 0:
+        if min(self.pace_ms, self.publish_ms, self.depth_ms, self.stop_grace_ms) < 0:
             raise ValueError("times must not be negative")
 
 
@@ -80,12 +82,14 @@ class Drainer:
         observer: DrainObserver | None = None,
     ) -> None:
         self._outbox = outbox
+        self._redis = redis
         self._sink = VoteSink(clickhouse)
         self._publisher = TallyPublisher(redis, clickhouse, interval_s=options.publish_ms / 1000)
         self._options = options
         self._observer = observer
         self._pending: OutboxBatch | None = None
         self._depth_due_s = 0.0
+        self._map_due_s = 0.0
         self._failures = 0
 
     async def run_once(self) -> int:
@@ -97,6 +101,9 @@ class Drainer:
         # Now, when no batch is there to be walked: what one leaves in cycles holds megabytes. Old
         # objects are not looked at: in a large process that would take longer than the batch.
         gc.collect(1)
+        if time.monotonic() >= self._map_due_s:
+            await self._redis.refresh()
+            self._map_due_s = time.monotonic() + MAP_LOOK_S
         batch = self._pending or await self._outbox.read(self._options.rows_max)
         complete_until_ms = batch.complete_until_ms
         if batch.events:
@@ -138,6 +145,7 @@ class Drainer:
 
     async def _drain(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            began_s = time.monotonic()
             try:
                 rows = await self.run_once()
                 await self._observe_depth()
@@ -151,7 +159,8 @@ class Drainer:
                 self._succeeded()
                 # The outbox shares a batch out among shards, so a full one may be a little less.
                 if 2 * rows < self._options.rows_max:
-                    await _pause(stop, self._options.linger_ms / 1000)
+                    taken_s = time.monotonic() - began_s
+                    await _pause(stop, self._options.pace_ms / 1000 - taken_s)
         with contextlib.suppress(Unavailable):  # the leases then expire by themselves
             await self._outbox.release()
 

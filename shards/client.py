@@ -295,15 +295,20 @@ class ShardClient:
 
     def _refresh_soon(self) -> None:
         if not self._background:
-            task = asyncio.create_task(self._refresh_if_due())
+            task = asyncio.create_task(self._refresh_when_due())
             self._background.add(task)
             task.add_done_callback(self._background.discard)
 
+    async def _refresh_when_due(self) -> None:
+        await asyncio.sleep(self._refreshed_at + REFRESH_PAUSE_S - self._loop.time())
+        await self._try_refresh()
+
     async def _refresh_if_due(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._refreshed_at < REFRESH_PAUSE_S:
-            return
-        self._refreshed_at = now
+        if self._loop.time() >= self._refreshed_at + REFRESH_PAUSE_S:
+            await self._try_refresh()
+
+    async def _try_refresh(self) -> None:
+        self._refreshed_at = self._loop.time()
         try:
             await self.refresh()
         except Unavailable:

@@ -59,7 +59,7 @@ class Lane:
         observer: ClientObserver | None,
     ) -> None:
         self.address = address
-        self.replicas = 0  # as the cluster lists them; kept up to date by the client
+        self.replicas: int | None = None  # as the cluster lists them, by the client; None: unknown
         self.full = False  # over the memory high-water mark; likewise
         self._endpoint = endpoint
         self._durability = durability
@@ -163,9 +163,13 @@ class Lane:
         while True:
             # Anew each time: a replica that is started again leaves the cluster's list meanwhile,
             # and a batch that waits for it need not wait longer than the batches after it.
-            replicas = max(self._durability.min_replicas, self.replicas) if replicated else 0
+            listed = self.replicas if replicated else 0
+            replicas = max(self._durability.min_replicas, listed or 0) if replicated else 0
             [reply] = await connection.send([pack("WAITAOF", 1, replicas, CONFIRM_SLICE_MS)], 1)
             shortfall = _shortfall(reply, replicas)
+            if shortfall is None and listed is None:
+                shortfall = "how many replicas there are is not known yet"
+                await asyncio.sleep(CONFIRM_SLICE_MS / 1000)
             waited_s = self._loop.time() - began_at
             if shortfall is None:
                 if self._observer is not None:

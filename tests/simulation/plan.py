@@ -70,7 +70,7 @@ def draw(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
         ),
         drain=DrainOptions(
             rows_max=rng.choice([3, 10, 1000]),
-            linger_ms=rng.choice([200, 400, 800]),
+            pace_ms=rng.choice([200, 400, 800]),
             publish_ms=rng.choice([300, 500]),
             backoff_ms_min=rng.choice([50, 100]),
             backoff_ms_max=400,

@@ -31,7 +31,7 @@ from tests.support.rolls import empty, load, make_roll, open_election
 
 FIRST_MS = 1_790_000_000_000
 QUICK = DrainOptions(
-    rows_max=300, linger_ms=5, publish_ms=20, depth_ms=10, backoff_ms_min=10, backoff_ms_max=50
+    rows_max=300, pace_ms=5, publish_ms=20, depth_ms=10, backoff_ms_min=10, backoff_ms_max=50
 )
 
 
@@ -138,6 +138,14 @@ def assert_snapshot_agrees(snapshot: ResultsSnapshot, events: Sequence[OutboxEve
 
 async def count(client: AsyncClient, table: str) -> int:
     return int(str(await client.command(f"SELECT count() FROM scrutin.{table}")))
+
+
+async def test_it_follows_the_number_of_replicas(redis: ShardClient, client: AsyncClient) -> None:
+    """What it reads must be on all there are, not on as many as there were when it began."""
+    for lane in redis._lanes.values():
+        lane.replicas = 0
+    await drainer(redis, client).run_once()
+    assert {lane.replicas for lane in redis._lanes.values()} == {1}
 
 
 async def test_drains_and_publishes(

@@ -11,7 +11,7 @@ import pytest
 from hashgen import ballot_hash
 from shards.client import ShardClient
 from shards.election import Election, Law
-from shards.errors import RollMissing, SchemeMismatch, ShardsError
+from shards.errors import NotConfirmed, RollMissing, SchemeMismatch, ShardsError
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
 from tests.support.rolls import LAW, Roll, load, open_election
@@ -128,6 +128,19 @@ async def test_no_ballot_is_decided_before_the_roll_is_complete(
     other = RollStore(client, msgspec.structs.replace(store.info, roll_id="f" * 64))
     with pytest.raises(RollMissing):
         await other.cast(ballot, LAW, "oui", b"a" * 16)
+    assert (await store.cast(ballot, LAW, "oui", b"a" * 16)).status == "accepted"
+
+
+async def test_a_primary_confirms_nothing_before_its_replicas_are_counted(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    """As one that a call was sent on to, and that the map did not have yet."""
+    ballot = ballot_hash(*roll.electors[0])
+    for lane in client._lanes.values():
+        lane.replicas = None
+    with pytest.raises(NotConfirmed, match="how many replicas"):
+        await store.cast(ballot, LAW, "oui", b"a" * 16)
+    await client.refresh()
     assert (await store.cast(ballot, LAW, "oui", b"a" * 16)).status == "accepted"
 
 

@@ -95,15 +95,15 @@ async def test_a_shard_whose_primary_changes_while_it_is_read_is_left_for_later(
     other = next(number for number, node in enumerate(routes) if node != routes[shard])
     call_reachable = client.call_reachable
 
-    async def astray(commands: Iterable[tuple[int, bytes]]) -> dict[int, Reply]:
+    async def fence_and_go_astray(commands: Iterable[tuple[int, bytes]]) -> dict[int, Reply]:
+        monkeypatch.undo()
         replies = await call_reachable(commands)
         client._take_route(shard, client._routes[other])
         return replies
 
     outbox = Outbox(client, owner="a")
-    with monkeypatch.context() as patched:
-        patched.setattr(client, "call_reachable", astray)
-        batch = await outbox.read(10_000)
+    monkeypatch.setattr(client, "call_reachable", fence_and_go_astray)
+    batch = await outbox.read(10_000)
     assert hashes(batch) == {ballot for ballot in ballots if ballot[0] != shard}
     assert batch.complete_until_ms is None
     assert hashes(await outbox.read(10_000)) == ballots

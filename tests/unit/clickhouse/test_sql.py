@@ -41,7 +41,7 @@ def test_queries_are_one_statement() -> None:
         {"rows_max": 10_000_000},
         {"backoff_ms_min": 10, "backoff_ms_max": 9},
         {"backoff_ms_min": 0},
-        {"linger_ms": -1},
+        {"pace_ms": -1},
     ],
 )
 def test_bounds_that_contradict_are_refused(options: dict[str, int]) -> None:
