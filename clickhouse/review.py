@@ -34,13 +34,12 @@ class Queue(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One attempt with a ballot, but for its choice. Its time in ms since 1970."""
+    """One attempt with a ballot, but for choice and request id. Its time in ms since 1970."""
 
     at_ms: int
     status: str
     law_id: str
     attempt: int
-    request_id: UUID
 
 
 async def read_cases(
@@ -87,7 +86,7 @@ async def all_cases(client: AsyncClient, page_rows: int = PAGE_ROWS) -> AsyncIte
 async def read_attempts(client: AsyncClient, vote_hash: str) -> list[Attempt]:
     """Return the attempts with a ballot, at most 1000, the earliest first; raises as above."""
     parameters = {"vote_hash": vote_hash, "limit": ATTEMPTS_MAX}
-    found = await read_rows(client, "review_attempts", tuple[int, str, str, int, UUID], parameters)
+    found = await read_rows(client, "review_attempts", tuple[int, str, str, int], parameters)
     return [Attempt(*row) for row in found]
 
 

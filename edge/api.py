@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -161,7 +161,7 @@ class ReadApi:
         law = election.law(law_id)
         if law is None:
             return respond_problem(request, Problem(UNKNOWN_LAW))
-        if not may_see_results(election, law_id, datetime.now(UTC)):
+        if not may_see_results(election, law_id, self._backend.windows_read_at):
             detail = f"closes at {law.closes_at.isoformat()}"
             return respond_problem(request, Problem(RESULTS_NOT_PUBLISHED, detail=detail))
         if snapshot is None:

@@ -136,7 +136,7 @@ class EdgeApp:
             else:
                 await self._answer(scope, receive, started)
         except Disconnected:
-            return
+            started.status = 0  # nobody was there to be answered, whatever was tried
         except Exception as error:  # noqa: BLE001 (the last line: nothing may reach the server)
             _log_failure(error, scope)
             if not started.status:

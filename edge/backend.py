@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import Literal
 
 from edge.metrics import EdgeMetrics
@@ -34,7 +35,8 @@ _WRITABLE = frozenset({"partly_writable", "writable"})
 class Backend:
     """Holds the cluster client, the open roll, its windows and the latest results.
 
-    `election` is the election file's with the windows of the shards, once these were read.
+    `election` is the election file's with the windows of the shards, once these were read: last
+    at `windows_read_at`, and hours may have been extended since.
     `refusal` is set when an operator has to change something: the service must then end.
     """
 
@@ -45,6 +47,7 @@ class Backend:
         self.results: ResultsSnapshot | None = None
         self.client: ShardClient | None = None
         self.election = election
+        self.windows_read_at = datetime.min.replace(tzinfo=UTC)
         self.refusal: ConfigurationError | None = None
         self.networks = NetworkCounts()
         self._options = settings.redis_options()
@@ -78,17 +81,25 @@ class Backend:
         ]
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled or refused."""
+        """Look again and again, at results twice as often; until cancelled or refused."""
         while self.refusal is None:
             pause_s = LOOK_PAUSE_S if self.roll is not None else RECONNECT_PAUSE_S
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(pause_s / 2)
+            if self.client is not None:
+                await self._guard(self._tolerate(self._look_at_results(self.client)))
+            await asyncio.sleep(pause_s / 2)
             await self.look()
 
     async def look(self) -> None:
         """Connect where needed and take note of everything once."""
         self._measure_rate()
+        await self._guard(self._look_at_redis())
+        self._looks += 1
+
+    async def _guard(self, look: Coroutine[None, None, None]) -> None:
+        """Take note of a look's failure."""
         try:
-            await self._look_at_redis()
+            await look
         except ConfigurationError as error:
             self.refusal = error
         except ShardsError as error:
@@ -97,7 +108,6 @@ class Backend:
         except Exception:
             # A snapshot that cannot be read, say: what is watched must never stop the voting.
             logger.exception("looking at Redis failed")
-        self._looks += 1
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -122,6 +132,8 @@ class Backend:
             # A replica that came back counts again: votes wait for every replica there is.
             await self._tolerate(self.client.refresh())
             await self._tolerate(self._look_at_roll(self.client))
+            await self._tolerate(self._look_at_windows(self.client))
+        elif self._closed_since_windows_were_read():
             await self._tolerate(self._look_at_windows(self.client))
         await self._tolerate(self._look_at_results(self.client))
         if self._looks % ROLL_CHECK_LOOKS == 0:
@@ -171,9 +183,14 @@ class Backend:
         self._watched.roll_is(roll.info.laws)
         self._roll_is("loaded", f"{roll.info.electors} electors, roll {roll.info.roll_id[:16]}")
 
+    def _closed_since_windows_were_read(self) -> bool:
+        now = datetime.now(UTC)
+        return any(self.windows_read_at < law.closes_at <= now for law in self.election.laws)
+
     async def _look_at_windows(self, client: ShardClient) -> None:
-        laws = self._election_file.laws
+        laws, began_at = self._election_file.laws, datetime.now(UTC)
         windows = await read_windows(client, [law.id for law in laws])
+        self.windows_read_at = began_at
         before, self.election = self.election, decided_by(windows, self._election_file)
         self._watched.laws_are(self.election.laws)
         news = {law.id for law, _ in changed(before, self.election)}

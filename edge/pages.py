@@ -36,6 +36,7 @@ from edge.problems import (
     Problem,
     ProblemKind,
 )
+from edge.receipts import receipt_number
 from edge.rendering import SECURITY_HEADERS, Renderer
 from edge.request_ids import remember
 from edge.voting import VotingDesk
@@ -172,7 +173,8 @@ class Pages:
     def _decided(self, cast: Cast, draft: Draft, language: Language) -> Response:
         now = datetime.now(UTC)
         law = self._law(draft)
-        coming = cast.status == "closed" and now < law.opens_at
+        # Refused as closed by a server whose clock is not ours: it was the end that is nearer.
+        coming = cast.status == "closed" and now - law.opens_at < law.closes_at - now
         outcome = "coming" if coming else cast.status
         ours, theirs = (
             self._renderer.said(
@@ -180,7 +182,7 @@ class Pages:
                 each,
                 "h1" if each == language else "h2",
                 law=law_view(law, each, now),
-                request_id=draft.request_id,
+                receipt=receipt_number(draft.request_id),
                 attempt_count=cast.attempt_count,
                 now=now,
             )

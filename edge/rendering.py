@@ -12,7 +12,9 @@ from edge.problems import Language
 from edge.words import LANGUAGES, load_words, other
 from shards.election import Election
 
-# Our own style sheet and scripts, no other host, no frame around us, nothing kept.
+# Our own style sheet and scripts, no other host, no frame around us, nothing kept. Not
+# `no-referrer`: under it browsers send `Origin: null` with our own forms (Fetch, section 3.2), and
+# those without Sec-Fetch-Site could not vote.
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self';"
@@ -21,7 +23,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Strict-Transport-Security": "max-age=63072000",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

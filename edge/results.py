@@ -53,7 +53,10 @@ def law_turnout(
 
 
 def may_see_results(election: Election, law_id: str, now: datetime) -> bool:
-    """Say whether the election lets a law's results be seen at this time."""
+    """Say whether the election lets a law's results be seen.
+
+    `now`: when it was last known that the law's hours are those of `election`.
+    """
     law = election.law(law_id)
     assert law is not None
     return election.results == "live" or now >= law.closes_at

@@ -118,12 +118,13 @@ class ResultsPage:
             found.non_count / max(total, 1),
             found.final,
         )
+        seen = may_see_results(backend.election, law.id, backend.windows_read_at)
         return LawResultsView(
             law.id,
             title,
             law.closes_at,
             counted=True,
             turnout=Turnout(total, electors, min(total / electors, 1.0)) if electors else None,
-            count=count if may_see_results(backend.election, law.id, now) else None,
+            count=count if seen else None,
             updated_at=found.updated_at,
         )

@@ -10,16 +10,17 @@ GRANT
     SELECT ON scrutin.duplicates_by_count
 TO analyst WITH REPLACE OPTION;
 
--- Every attempt and every ballot, but what was chosen: that comes with `results.sql`, after closing.
+-- Every attempt and every ballot, but what was chosen, and the request ids by which whoever has a card
+-- could ask an edge for it: both come with `results.sql`, after closing.
 GRANT
     SELECT(
-        shard, stream_ms, stream_seq, vote_hash, law_id, status, timestamp, request_id, attempt
+        shard, stream_ms, stream_seq, vote_hash, law_id, status, timestamp, attempt
     ) ON scrutin.vote_audit,
     SELECT(
-        law_id, vote_hash, timestamp, request_id, shard, stream_ms, stream_seq, earliness
+        law_id, vote_hash, timestamp, shard, stream_ms, stream_seq, earliness
     ) ON scrutin.ballots,
     SELECT(
-        timestamp, status, law_id, vote_hash, attempt, request_id, shard, stream_ms, stream_seq
+        timestamp, status, law_id, vote_hash, attempt, shard, stream_ms, stream_seq
     ) ON scrutin.review_queue,
     SELECT ON scrutin.schema_migrations,
     SELECT ON scrutin.duplicate_attempts,

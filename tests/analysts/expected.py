@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from statistics import median_high
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shards.outbox import OutboxEvent
@@ -144,7 +143,7 @@ def history_of_a_ballot(day: Day) -> Iterator[tuple[Any, ...]]:
     vote_hash = next(iter(day.again()))
     for event in sorted(day.events, key=lambda event: (event.stream_ms, *event[:3])):
         if event.vote_hash.hex() == vote_hash:
-            yield as_time(event), event.law_id, event.status, event.attempt, _uuid(event)
+            yield as_time(event), event.law_id, event.status, event.attempt
 
 
 def refused_lately(day: Day) -> Iterator[tuple[Any, ...]]:
@@ -154,7 +153,6 @@ def refused_lately(day: Day) -> Iterator[tuple[Any, ...]]:
         if as_time(event) > since:
             yield (
                 as_time(event), event.status, event.law_id, event.vote_hash.hex(), event.attempt,
-                _uuid(event),
             )  # fmt: skip
 
 
@@ -181,10 +179,6 @@ def _unknown_by_minute(day: Day) -> dict[datetime, list[bytes]]:
     for event in day.of_status("invalid"):
         found[minute_of(event)].append(event.vote_hash)
     return found
-
-
-def _uuid(event: OutboxEvent) -> UUID:
-    return UUID(bytes=event.request_id)
 
 
 ANSWERS: dict[str, Callable[[Day], Iterable[tuple[Any, ...]]]] = {

@@ -43,6 +43,7 @@ TEXTS = {
     "Texte de la loi": "Approuvez-vous cette loi?",
     "Text of the law": "Do you approve of this law?",
 }
+PLAIN_HOST = "plain.test"  # no loopback to the browser: it takes it for an unsafe place
 NewVisit = Callable[..., Coroutine[Any, Any, Visit]]
 
 
@@ -54,7 +55,10 @@ async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(
             executable_path=executable,
-            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+            args=[
+                f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
+                *(["--no-sandbox"] if os.geteuid() == 0 else []),
+            ],
         )
         yield running
         await running.close()
@@ -171,16 +175,18 @@ async def new_visit(
         language: str = "en",
         token: str = "",
         name: str = "",
+        host: str = "127.0.0.1",
     ) -> Visit:
+        origin = base.url.replace("127.0.0.1", host)
         context = await browser.new_context(
-            base_url=base.url,
+            base_url=origin,
             java_script_enabled=scripts,
             viewport={"width": width, "height": HEIGHT_PX},
             locale=f"{language}-CA",
             http_credentials={"username": name, "password": token} if token else None,
         )
         context.set_default_timeout(TIMEOUT_MS)
-        visit = Visit(await context.new_page(), base.url, pictures)
+        visit = Visit(await context.new_page(), origin, pictures)
         visits.append(visit)
         return visit
 

@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Route, expect
 from stdnum import luhn
 
-from tests.browser.conftest import NewVisit
-from tests.browser.visit import NARROW_PX, VOTE, Visit
+from tests.browser.conftest import PLAIN_HOST, NewVisit
+from tests.browser.visit import NARROW_PX, VOTE, Visit, receipt_of
 from tests.integration.edge.conftest import CLOSED, COMING, OPEN
 from tests.support.edges import EdgeProcess
 from tests.support.rolls import Elector
@@ -37,7 +37,7 @@ async def test_the_whole_way(
     await visit.start(language)
     request_id = await ready_to_cast(visit, language, elector)
     await visit.cast(language)
-    assert await visit.on_receipt(language) == request_id
+    assert await visit.on_receipt(language) == receipt_of(request_id)
     content = await visit.page.content()
     assert elector.nas not in content
     assert elector.code not in content
@@ -61,7 +61,7 @@ async def test_on_the_narrowest_screen(
     code = f" {elector.code[:3]} {elector.code[3:]}".lower()
     request_id = await ready_to_cast(visit, "fr", elector._replace(nas=nas, code=code))
     await visit.cast("fr")
-    assert await visit.on_receipt("fr") == request_id
+    assert await visit.on_receipt("fr") == receipt_of(request_id)
 
 
 async def test_a_browser_that_lacks_what_the_script_needs(
@@ -74,7 +74,7 @@ async def test_a_browser_that_lacks_what_the_script_needs(
     await visit.page.get_by_role("button", name="English").click()
     await visit.identify(elector)
     await visit.cast("en")
-    assert await visit.on_receipt("en") == request_id
+    assert await visit.on_receipt("en") == receipt_of(request_id)
 
 
 @with_and_without_scripts
@@ -86,7 +86,7 @@ async def test_reloading_a_receipt_shows_it(
     await visit.cast("fr")
     await visit.on_receipt("fr")
     await visit.page.reload()
-    assert await visit.on_receipt("fr") == request_id
+    assert await visit.on_receipt("fr") == receipt_of(request_id)
 
 
 @with_and_without_scripts
@@ -100,20 +100,35 @@ async def test_back_and_again_ends_on_the_receipt(
     await visit.on_receipt("en")
     await visit.back(scripts=scripts)
     if scripts:  # the receipt took the form's place
-        assert await visit.on_receipt("en") == request_id
+        assert await visit.on_receipt("en") == receipt_of(request_id)
         await page.go_forward()
     else:
         await expect(page.locator("#nas")).to_have_value("")
         await visit.identify(elector)
         await visit.cast("en")
-    assert await visit.on_receipt("en") == request_id
+    assert await visit.on_receipt("en") == receipt_of(request_id)
     if scripts:
         await page.go_back()
         await page.go_back()
         await page.wait_for_url("**/en/choose")
         await page.go_forward()
         await page.go_forward()
-        assert await visit.on_receipt("en") == request_id
+        assert await visit.on_receipt("en") == receipt_of(request_id)
+
+
+async def test_a_browser_that_tells_no_more_than_its_origin_can_vote(
+    new_visit: NewVisit, elector: Elector
+) -> None:
+    """As browsers of some years ago, and all of them where there is no TLS."""
+    visit = await new_visit(host=PLAIN_HOST)
+    visit.expect_said("The Cross-Origin-Opener-Policy header has been ignored")
+    async with visit.page.expect_request("**/en/review") as asked:
+        request_id = await ready_to_cast(visit, "en", elector)
+    headers = await (await asked.value).all_headers()
+    assert "sec-fetch-site" not in headers
+    assert headers["origin"].startswith(f"http://{PLAIN_HOST}:")
+    await visit.cast("en")
+    assert await visit.on_receipt("en") == receipt_of(request_id)
 
 
 @with_and_without_scripts
@@ -176,7 +191,7 @@ async def test_a_connection_that_is_cut_after_the_vote(
     await visit.cast("fr")
     await expect(visit.page.locator("#sending")).to_contain_text("Nous réessayons pour vous")
     await visit.page.context.set_offline(False)
-    assert await visit.on_receipt("fr") == request_id
+    assert await visit.on_receipt("fr") == receipt_of(request_id)
 
 
 async def test_an_answer_that_is_lost(new_visit: NewVisit, elector: Elector) -> None:
@@ -195,7 +210,7 @@ async def test_an_answer_that_is_lost(new_visit: NewVisit, elector: Elector) -> 
     request_id = await ready_to_cast(visit, "en", elector)
     await visit.page.route("**/en/vote", lose)
     await visit.cast("en")
-    assert await visit.on_receipt("en") == request_id
+    assert await visit.on_receipt("en") == receipt_of(request_id)
     assert arrived == [202]
 
 
@@ -260,7 +275,7 @@ async def test_a_wrong_code_and_then_the_right_one(
     await expect(visit.page.locator("h1")).to_have_text(NOT_FOUND["en"])
     await visit.identify(elector)
     await visit.cast("en")
-    assert await visit.on_receipt("en") == request_id
+    assert await visit.on_receipt("en") == receipt_of(request_id)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +341,7 @@ async def test_the_other_language_keeps_the_place_and_the_choice(
     await expect(page.locator(".about")).to_contain_text("voter Non sur")
     await visit.identify(elector)
     await visit.cast("fr")
-    assert await visit.on_receipt("fr") == request_id
+    assert await visit.on_receipt("fr") == receipt_of(request_id)
 
 
 async def test_a_nas_that_fails_its_sum_gets_a_hint_and_votes(

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.async_playwright import Axe, AxeResults
 from playwright.async_api import ConsoleMessage, Error, Page, Request, expect
 
+from edge.receipts import receipt_number
 from tests.support.edges import until
 from tests.support.rolls import Elector
 
@@ -32,6 +34,11 @@ CONTINUE = {"fr": "Continuer", "en": "Continue"}
 RECEIPT = {"fr": "Votre vote est enregistré", "en": "Your vote is recorded"}
 
 
+def receipt_of(request_id: str) -> str:
+    """Return the number on the receipt of a request."""
+    return receipt_number(UUID(request_id))
+
+
 class Visit:
     """A page, and what it did wrong so far. `pictures`: where to draw the states inspected."""
 
@@ -41,6 +48,7 @@ class Visit:
         self._pictures = Path(pictures) if pictures else None
         self._faults: list[str] = []
         self._expected: set[str] = set()
+        self._excused: set[str] = set()
         page.on("console", self._said)
         page.on("pageerror", lambda error: self._faults.append(f"script failed: {error}"))
         page.on("request", self._asked)
@@ -48,6 +56,10 @@ class Visit:
     def expect_failure(self, what: str) -> None:
         """Let the console tell of one kind of failed request, such as "403"."""
         self._expected.add(what)
+
+    def expect_said(self, beginning: str) -> None:
+        """Let the console say what begins so."""
+        self._excused.add(beginning)
 
     def check(self) -> None:
         """Fail if the console was not empty or another origin was asked for anything."""
@@ -156,7 +168,7 @@ class Visit:
         expected = message.text.startswith("Failed to load resource") and any(
             re.search(rf"\b{re.escape(what)}\b", message.text) for what in self._expected
         )
-        if not expected:
+        if not expected and not message.text.startswith(tuple(self._excused)):
             self._faults.append(f"console: {message.text}")
 
     def _asked(self, request: Request) -> None:

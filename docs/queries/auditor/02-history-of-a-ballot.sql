@@ -3,8 +3,7 @@ SELECT
     timestamp,
     law_id,
     status,
-    attempt,
-    request_id
+    attempt
 FROM scrutin.vote_audit FINAL
 WHERE vote_hash =
 (

@@ -4,8 +4,7 @@ SELECT
     status,
     law_id,
     vote_hash,
-    attempt,
-    request_id
+    attempt
 FROM scrutin.review_queue
 WHERE timestamp > (SELECT max(timestamp) FROM scrutin.review_queue) - INTERVAL 10 MINUTE
 ORDER BY timestamp DESC, shard, stream_seq DESC

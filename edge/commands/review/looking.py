@@ -159,10 +159,7 @@ def _print_case(shown: ShownCase) -> None:
     console.print(f"state     {described(shown.standing)}")
     for attempt in shown.attempts:
         number = f" {attempt.attempt}" if attempt.attempt else ""
-        console.print(
-            f"  {written(attempt.at_ms)}  {attempt.status}{number}  {attempt.law_id}"
-            f"  request {attempt.request_id}"
-        )
+        console.print(f"  {written(attempt.at_ms)}  {attempt.status}{number}  {attempt.law_id}")
     for entry in shown.trail:
         why = f"{entry.decision} {entry.why}".strip()
         console.print(

@@ -79,8 +79,8 @@ async def test_who_does_not_is_refused_and_held(own_edge: EdgeProcess) -> None:
             answer = await http.get(path)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"].startswith("Basic ")
-        for given in ("Basic !", "Bearer", "Basic " + "QQ==", "Digest x"):
-            answer = await http.get("/ops", headers={"Authorization": given})
+        for given in (b"Basic !", b"Bearer", b"Basic QQ==", b"Basic \xe9", b"Digest x"):
+            answer = await http.get("/ops", headers=[(b"authorization", given)])
             assert answer.status_code == 401
         guesses = [await http.get("/ops", auth=("", f"guess {number}")) for number in range(10)]
         assert [answer.status_code for answer in guesses][:6] == [401] * 6

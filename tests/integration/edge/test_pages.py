@@ -1,15 +1,22 @@
 """The voters' pages, used as a browser without scripts would."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from stdnum import luhn
 
 from edge.app import make_app
+from edge.receipts import receipt_number
 from edge.settings import Settings
+from edge.voting import VotingDesk
+from shards.roll import Cast
 from tests.integration.edge.conftest import CLOSED, COMING, OPEN, new_id
 from tests.support.edges import EdgeProcess
 from tests.support.rolls import Elector, open_election
@@ -61,7 +68,7 @@ async def test_pages_are_shut_to_others(http: httpx.AsyncClient, path: str) -> N
     assert "unsafe" not in policy
     if path in PAGES:
         assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -117,7 +124,9 @@ async def test_the_way_to_a_vote(http: httpx.AsyncClient, elector: Elector) -> N
     sent = {name: hidden(review, name) for name in ("request_id", "law_id", "vote")}
     assert sent == form
     cast = await http.post("/fr/vote", data=form | {"nas": elector.nas, "code": elector.code})
-    assert (cast.status_code, form["request_id"] in cast.text) == (202, True)
+    assert cast.status_code == 202
+    assert receipt_number(UUID(form["request_id"])) in cast.text
+    assert form["request_id"] not in cast.text, "with NAS and code it would tell the choice"
 
 
 async def test_however_nas_and_code_are_written(http: httpx.AsyncClient, elector: Elector) -> None:
@@ -146,7 +155,7 @@ async def test_a_vote_and_what_follows(http: httpx.AsyncClient, elector: Elector
     accepted = await http.post("/fr/vote", data=form)
     assert accepted.status_code == 202
     assert "Votre vote est enregistré" in accepted.text
-    assert request_id in accepted.text
+    assert receipt_number(UUID(request_id)) in accepted.text
     again = await http.post("/fr/vote", data=form)
     assert again.status_code == 202, "the same form sent twice is one vote"
     changed = await http.post("/en/vote", data=form | {"vote": "non"})
@@ -303,3 +312,55 @@ async def test_with_one_law_there_is_nothing_to_choose_but_the_vote() -> None:
         assert hidden(page, "law_id") == OPEN
         form = {"law_id": OPEN, "vote": "oui", "request_id": hidden_id(page)}
         assert "Loi L2025-001" in (await http.post("/fr/review", data=form)).text
+
+
+async def test_who_goes_away_while_sending_a_form_is_no_failure() -> None:
+    registry = CollectorRegistry()
+    app, _ = make_app(Settings(), open_election(OPEN), registry, lambda: None)
+    kind = (b"content-type", b"application/x-www-form-urlencoded")
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": "/en/vote", "raw_path": b"/en/vote", "root_path": "", "query_string": b"",
+        "headers": [kind, (b"content-length", b"100")],
+        "client": ("203.0.113.7", 4711), "server": ("edge", 80),
+    }  # fmt: skip
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"vote=oui", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        """Lead nowhere."""
+
+    await app(scope, receive, send)
+    assert messages == []
+    assert 'route="/en/vote"' not in generate_latest(registry).decode()
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [((-0.001, 24), "Voting is not open yet"), ((-24, 0.001), "Voting has ended")],
+)
+async def test_refused_by_a_server_whose_clock_is_another_it_is_the_nearer_end(
+    monkeypatch: pytest.MonkeyPatch, hours: tuple[float, float], said: str
+) -> None:
+    opens_at, closes_at = (datetime.now(UTC) + timedelta(hours=hour) for hour in hours)
+    law = msgspec.structs.replace(
+        open_election(OPEN).laws[0], opens_at=opens_at, closes_at=closes_at
+    )
+    election = msgspec.structs.replace(open_election(OPEN), laws=[law])
+
+    async def refuse(*_: object) -> Cast:
+        return Cast("closed")
+
+    monkeypatch.setattr(VotingDesk, "cast", refuse)
+    app, _ = make_app(Settings(), election, CollectorRegistry(), lambda: None)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://edge") as http:
+        form = {"nas": "046454286", "code": "AB12CD34", "law_id": OPEN, "vote": "oui"}
+        answer = await http.post("/en/vote", data=form | {"request_id": new_id()})
+    assert answer.status_code == 403
+    assert said in answer.text

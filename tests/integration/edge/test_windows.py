@@ -1,5 +1,6 @@
 """The shards decide when votes are taken, and an edge says what they decide."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
@@ -100,6 +101,41 @@ async def test_an_election_file_with_other_hours_publishes_nothing_early(
             (warning,) = warnings(edge, law_id)
             for law in (law_of(right, law_id), law_of(wrong, law_id)):
                 assert f"{law.opens_at.isoformat()} to {law.closes_at.isoformat()}" in warning
+
+
+async def test_hours_extended_at_the_last_moment_publish_nothing(
+    loaded: LocalCluster, client: ShardClient, tmp_path: Path
+) -> None:
+    """An edge that has not heard of it yet must not take the old hour for the end."""
+    election = load_election(write_election(tmp_path / "hours.toml", "after_close"))
+    law, soon_ms = law_of(election, OPEN), time.time_ns() // 1_000_000 + 8000
+
+    async def close_at(ms: int) -> None:
+        await client.call_each(
+            lambda shard: pack("HSET", keys.meta_key(shard), f"closes:{OPEN}", ms)
+        )
+
+    now_ms = time.time_ns() // 1_000_000
+    await publish_results(client, ResultsSnapshot([LawTally(OPEN, 4321, 1)], now_ms, now_ms))
+    await close_at(soon_ms)
+    settings = {"redis_url": loaded.url, "election": tmp_path / "hours.toml"}
+    try:
+        async with (
+            EdgeProcess(tmp_path, **settings, exempt_loopback=True) as edge,
+            httpx.AsyncClient(base_url=edge.url) as http,
+        ):
+            api = Documented(http, (await http.get("/openapi.json")).json())
+            assert (await windows_said(api))[OPEN][1] == soon_ms, "the edge came up in time"
+            await asyncio.sleep(soon_ms / 1000 - time.time() - 0.05)
+            await close_at(law.closes_at_ms)
+            while time.time() < soon_ms / 1000 + 2:
+                answer = await http.get(f"/api/v1/results/{OPEN}")
+                assert answer.status_code == 403, answer.text
+                assert "4321" not in (await http.get("/en/results")).text.replace(",", "")
+                await asyncio.sleep(0.05)
+            assert (await windows_said(api))[OPEN][1] == law.closes_at_ms
+    finally:
+        await close_at(law.closes_at_ms)
 
 
 async def test_hours_that_change_in_redis_are_followed(
