@@ -140,6 +140,30 @@ async def count(client: AsyncClient, table: str) -> int:
     return int(str(await client.command(f"SELECT count() FROM scrutin.{table}")))
 
 
+async def test_a_difference_of_the_tables_is_believed_when_it_is_found_twice(
+    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch between the tables looks like one, once a clock was set back; the next look tells."""
+    none: list[LawTally] = []
+    fewer = [LawTally("L2025-001", -1, 0)]
+    found = [fewer, none, fewer, fewer]
+
+    async def read(*_: object) -> list[LawTally]:
+        return found.pop(0)
+
+    monkeypatch.setattr("clickhouse.publisher.read_corrections", read)
+    publisher = TallyPublisher(redis, client)
+    publisher.drained(0, 1_000_000)
+    for expected in (none, none):
+        await publisher.recount_if_due()
+        assert publisher._corrections == expected
+    publisher.drained(0, 2_000_000)
+    for expected in (none, fewer):
+        await publisher.recount_if_due()
+        assert publisher._corrections == expected
+    assert found == []
+
+
 async def test_it_follows_the_number_of_replicas(redis: ShardClient, client: AsyncClient) -> None:
     """What it reads must be on all there are, not on as many as there were when it began."""
     for lane in redis._lanes.values():
