@@ -169,6 +169,14 @@ class Oracle:
         return {(*key, count) for key, count in counts.items()}
 
 
+def accepted_twice(first_ms: int) -> list[OutboxEvent]:
+    """Return what Redis accepts of one elector after it lost a vote that it had confirmed."""
+    first = OutboxEvent(
+        7, first_ms, 1, bytes([7]) * 32, "L2025-001", "oui", "accepted", bytes(16), 0
+    )
+    return [first, first._replace(stream_ms=first_ms + 1, vote="non", request_id=bytes([1]) * 16)]
+
+
 async def rows(client: AsyncClient, statement: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in (await client.query(statement, tz_mode="aware")).result_rows]
 

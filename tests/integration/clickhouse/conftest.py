@@ -8,6 +8,10 @@ from clickhouse_connect.driver import AsyncClient
 from clickhouse.connection import connect
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
+from shards.client import ShardClient
+from shards.localcluster import LocalCluster
+from shards.options import RedisOptions
+from tests.support.rolls import empty
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +28,11 @@ async def client(clickhouse_server: LocalClickHouse) -> AsyncIterator[AsyncClien
         await client.command(f"TRUNCATE TABLE scrutin.{table}")
     yield client
     await client.close()
+
+
+@pytest.fixture
+async def redis(cluster: LocalCluster) -> AsyncIterator[ShardClient]:
+    await empty(cluster)
+    client = await ShardClient.connect(RedisOptions(cluster.url))
+    yield client
+    await client.aclose()

@@ -16,18 +16,21 @@ from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from clickhouse.publisher import TallyPublisher
-from clickhouse.sink import VoteSink
 from hashgen import ballot_hash
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.localcluster import LocalCluster
-from shards.options import RedisOptions
 from shards.outbox import Outbox, OutboxDepth, OutboxEvent
-from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
+from shards.results import LawTally, ResultsSnapshot, read_results
 from shards.roll import RollStore
-from tests.support.clickhouse import FaultProxy, Oracle, assert_agrees, batch_of, random_events
-from tests.support.rolls import empty, load, make_roll, open_election
+from tests.support.clickhouse import (
+    FaultProxy,
+    Oracle,
+    accepted_twice,
+    assert_agrees,
+    random_events,
+)
+from tests.support.rolls import load, make_roll, open_election
 
 FIRST_MS = 1_790_000_000_000
 QUICK = DrainOptions(
@@ -53,14 +56,6 @@ class Log:
     def clickhouse_up(self, up: bool) -> None:
         if [up] != self.up[-1:]:
             self.up.append(up)
-
-
-@pytest.fixture
-async def redis(cluster: LocalCluster) -> AsyncIterator[ShardClient]:
-    await empty(cluster)
-    client = await ShardClient.connect(RedisOptions(cluster.url))
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
@@ -140,30 +135,6 @@ async def count(client: AsyncClient, table: str) -> int:
     return int(str(await client.command(f"SELECT count() FROM scrutin.{table}")))
 
 
-async def test_a_difference_of_the_tables_is_believed_when_it_is_found_twice(
-    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A batch between the tables looks like one, once a clock was set back; the next look tells."""
-    none: list[LawTally] = []
-    fewer = [LawTally("L2025-001", -1, 0)]
-    found = [fewer, none, fewer, fewer]
-
-    async def read(*_: object) -> list[LawTally]:
-        return found.pop(0)
-
-    monkeypatch.setattr("clickhouse.publisher.read_corrections", read)
-    publisher = TallyPublisher(redis, client)
-    publisher.drained(0, 1_000_000)
-    for expected in (none, none):
-        await publisher.recount_if_due()
-        assert publisher._corrections == expected
-    publisher.drained(0, 2_000_000)
-    for expected in (none, fewer):
-        await publisher.recount_if_due()
-        assert publisher._corrections == expected
-    assert found == []
-
-
 async def test_it_follows_the_number_of_replicas(redis: ShardClient, client: AsyncClient) -> None:
     """What it reads must be on all there are, not on as many as there were when it began."""
     for lane in redis._lanes.values():
@@ -187,18 +158,10 @@ async def test_drains_and_publishes(
     assert log.depths
 
 
-def accepted_twice() -> list[OutboxEvent]:
-    """Return what Redis accepts of one elector after it lost a vote that it had confirmed."""
-    first = OutboxEvent(
-        7, FIRST_MS, 1, bytes([7]) * 32, "L2025-001", "oui", "accepted", bytes(16), 0
-    )
-    return [first, first._replace(stream_ms=FIRST_MS + 1, vote="non", request_id=bytes([1]) * 16)]
-
-
 async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
     redis: ShardClient, client: AsyncClient
 ) -> None:
-    await append(redis, accepted_twice())
+    await append(redis, accepted_twice(FIRST_MS))
 
     async def counted_once() -> bool:
         snapshot = await read_results(redis)
@@ -206,21 +169,6 @@ async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
 
     async with running(drainer(redis, client)):
         await until(counted_once)
-
-
-async def test_a_publisher_that_begins_keeps_the_correction_made_before(
-    redis: ShardClient, client: AsyncClient
-) -> None:
-    """With a backlog, which is not complete up to any time and so puts the recount off."""
-    await VoteSink(client).store(batch_of(accepted_twice()))
-    ballots = [LawTally("L2025-001", 1, 0)]
-    await publish_results(redis, ResultsSnapshot(ballots, 1, FIRST_MS + 2, corrected=-1))
-    publisher = TallyPublisher(redis, client)
-    publisher.drained(1, None)
-    await publisher.publish_if_due()
-    snapshot = await read_results(redis)
-    assert snapshot is not None
-    assert (snapshot.tallies, snapshot.corrected) == (ballots, -1)
 
 
 async def test_a_recount_that_fails_for_no_known_reason_ends_the_drainer_loudly(

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -24,26 +24,15 @@ from clickhouse.review_keeper import ReviewKeeper
 from clickhouse.review_networks import REFUSED_MIN
 from clickhouse.sink import VoteSink
 from shards.client import ShardClient
-from shards.localcluster import LocalCluster
 from shards.networks import NetworkCount, add_counts
-from shards.options import RedisOptions
 from shards.outbox import OutboxEvent
 from shards.review import ReviewCase, ReviewDesk
 from tests.support.clickhouse import batch_of, random_events, rows
-from tests.support.rolls import empty
 
 AT_MS = 1_790_035_199_800  # 2026-09-21 23:59:59.800: cases cross from one day into the next
 MINUTE_MS = 60_000
 MANY, UNKNOWN_MANY = 5, 30
 As = Callable[[str], AbstractAsyncContextManager[AsyncClient]]
-
-
-@pytest.fixture
-async def redis(cluster: LocalCluster) -> AsyncIterator[ShardClient]:
-    await empty(cluster)
-    client = await ShardClient.connect(RedisOptions(cluster.url))
-    yield client
-    await client.aclose()
 
 
 def cases_by_hash(events: list[OutboxEvent]) -> dict[str, ReviewCase]:

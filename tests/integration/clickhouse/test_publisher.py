@@ -1,0 +1,51 @@
+"""What a publisher of the tally believes of the tables."""
+
+import pytest
+from clickhouse_connect.driver import AsyncClient
+
+from clickhouse.publisher import TallyPublisher
+from clickhouse.sink import VoteSink
+from shards.client import ShardClient
+from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
+from tests.support.clickhouse import accepted_twice, batch_of
+
+FIRST_MS = 1_790_000_000_000
+
+
+async def test_a_publisher_that_begins_keeps_the_correction_made_before(
+    redis: ShardClient, client: AsyncClient
+) -> None:
+    """With a backlog, which is not complete up to any time and so puts the recount off."""
+    await VoteSink(client).store(batch_of(accepted_twice(FIRST_MS)))
+    ballots = [LawTally("L2025-001", 1, 0)]
+    await publish_results(redis, ResultsSnapshot(ballots, 1, FIRST_MS + 2, corrected=-1))
+    publisher = TallyPublisher(redis, client)
+    publisher.drained(1, None)
+    await publisher.publish_if_due()
+    snapshot = await read_results(redis)
+    assert snapshot is not None
+    assert (snapshot.tallies, snapshot.corrected) == (ballots, -1)
+
+
+async def test_a_difference_of_the_tables_is_believed_when_it_is_found_twice(
+    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch between the tables looks like one, once a clock was set back; the next look tells."""
+    none: list[LawTally] = []
+    fewer = [LawTally("L2025-001", -1, 0)]
+    found = [fewer, none, fewer, fewer]
+
+    async def read(*_: object) -> list[LawTally]:
+        return found.pop(0)
+
+    monkeypatch.setattr("clickhouse.publisher.read_corrections", read)
+    publisher = TallyPublisher(redis, client)
+    publisher.drained(0, 1_000_000)
+    for expected in (none, none):
+        await publisher.recount_if_due()
+        assert publisher._corrections == expected
+    publisher.drained(0, 2_000_000)
+    for expected in (none, fewer):
+        await publisher.recount_if_due()
+        assert publisher._corrections == expected
+    assert found == []
