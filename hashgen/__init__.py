@@ -1,6 +1,19 @@
-"""Offline: electors to hash database, and the Python face of the native hash."""
+"""Offline: electors to hash database, and the Python face of the native extension."""
 
-from hashgen._native import BallotHasher, ballot_hash, normalise_law_id, normalise_vote
+from hashgen._native import (
+    BallotHasher,
+    CastCall,
+    ballot_hash,
+    normalise_law_id,
+    normalise_vote,
+)
 from hashgen.errors import FieldError
 
-__all__ = ["BallotHasher", "FieldError", "ballot_hash", "normalise_law_id", "normalise_vote"]
+__all__ = [
+    "BallotHasher",
+    "CastCall",
+    "FieldError",
+    "ballot_hash",
+    "normalise_law_id",
+    "normalise_vote",
+]

@@ -48,6 +48,17 @@ def normalise_vote(vote: str) -> str:
     """Return `oui` or `non`, given in any case. Raises FieldError."""
 
 @final
+class CastCall:
+    """The Redis call that casts a ballot on one roll, as bytes ready to be sent.
+
+    `function` is the full name of the Redis function. Keys are those of `shards.keys`.
+    """
+
+    def __new__(cls, function: bytes, roll_id: str, buckets_per_shard: int) -> CastCall: ...
+    def pack(self, ballot_hash: bytes, law_id: str, choice: str, request_id: bytes) -> bytes:
+        """Encode a call: 32-byte hash, 16-byte request id; ValueError for any other size."""
+
+@final
 class Electors:
     """The electors of a CSV file as sorted hashes, without duplicates: 46 bytes a row."""
 

@@ -1,10 +1,9 @@
 """Every Redis key, and where a ballot hash lives.
 
 A roll has 256 shards; the shard is the first byte of the ballot hash. All keys of a shard carry
-its tag `{xx}`, so they share a cluster slot and one script can change them together.
+its tag `{xx}`, so they share a cluster slot and one script can change them together. The call that
+casts a ballot names its keys in Rust, `native/src/cast.rs`.
 """
-
-from functools import cache
 
 from redis.crc import key_slot
 
@@ -51,7 +50,6 @@ def repeats_key(shard: int, field: bytes) -> bytes:
     return b"{%02x}:r:%b" % (shard, field)
 
 
-@cache
 def outbox_key(shard: int) -> bytes:
     """Return the key of a shard's outbox stream."""
     return b"{%02x}:out" % shard
@@ -67,7 +65,6 @@ def token_key(shard: int) -> bytes:
     return b"{%02x}:token" % shard
 
 
-@cache
 def meta_key(shard: int) -> bytes:
     """Return the key of a shard's roll id, scheme, counts and law windows."""
     return b"{%02x}:meta" % shard

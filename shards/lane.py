@@ -67,12 +67,11 @@ class Lane:
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Call] = deque()
-        self._unanswered: deque[_Call] = deque()  # and answered ones, until the watch comes by
         self._connection: PipelinedConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._flush_scheduled = False
         self._watch: asyncio.TimerHandle | None = None
-        self._batches: set[asyncio.Task[None]] = set()
+        self._batches: dict[asyncio.Task[None], list[_Call]] = {}  # in flight
         self._durable = durability.mode != "memory"
         self._batches_max = 1 if self._durable else BATCHES_MAX
 
@@ -87,7 +86,6 @@ class Lane:
             command = ASKING + command
         call = _Call(command, 2 if asking else 1, future, self._loop.time())
         self._waiting.append(call)
-        self._unanswered.append(call)
         self._schedule_flush()
         if self._watch is None:
             self._watch_later()
@@ -124,11 +122,11 @@ class Lane:
             calls = [call for call in calls if not call.future.done()]  # its caller has gone
             if calls:
                 batch = self._loop.create_task(self._run_batch(connection, calls))
-                self._batches.add(batch)
+                self._batches[batch] = calls
                 batch.add_done_callback(self._batch_done)
 
     def _batch_done(self, batch: asyncio.Task[None]) -> None:
-        self._batches.discard(batch)
+        del self._batches[batch]
         if self._waiting:
             self._schedule_flush()
 
@@ -205,16 +203,14 @@ class Lane:
         """Fail the calls that are overdue, and end a connection that has stopped answering."""
         self._watch = None
         now = self._loop.time()
-        unanswered = self._unanswered
-        while unanswered and (
-            unanswered[0].future.done() or now - unanswered[0].submitted_at > self._timeout_s
-        ):
-            _fail([unanswered.popleft()], "no answer in time")
+        for calls in (*self._batches.values(), self._waiting):
+            overdue = [call for call in calls if now - call.submitted_at > self._timeout_s]
+            _fail(overdue, "no answer in time")
         connection = self._connection
         sent_at = connection.oldest_sent_at if connection is not None else None
         if connection is not None and sent_at is not None and now - sent_at > self._timeout_s:
             connection.abort()
-        if unanswered or self._batches:
+        if self._waiting or self._batches:
             self._watch_later()
 
 

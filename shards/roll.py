@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from hashgen import CastCall
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
@@ -15,7 +16,7 @@ from shards.errors import (
     RollMissing,
     SchemeMismatch,
 )
-from shards.functions import fcall
+from shards.functions import qualified
 
 CastStatus = Literal["accepted", "duplicate", "invalid", "closed", "conflict"]
 
@@ -65,7 +66,7 @@ class RollStore:
     def __init__(self, client: ShardClient, info: RollInfo) -> None:
         self.info = info
         self._client = client
-        self._roll_id = info.roll_id
+        self._call = CastCall(qualified("cast"), info.roll_id, info.buckets_per_shard)
 
     @classmethod
     async def open(cls, client: ShardClient, *, scheme: str, key_fingerprint: str) -> "RollStore":
@@ -89,22 +90,7 @@ class RollStore:
         shard = keys.shard_of(ballot_hash)
         if self._client.is_full(shard):
             raise Overloaded("Redis is nearly full: no new ballots are taken")
-        field = keys.field_of(ballot_hash)
-        command = fcall(
-            "cast",
-            (
-                keys.bucket_key(shard, keys.bucket_of(ballot_hash, self.info.buckets_per_shard)),
-                keys.outbox_key(shard),
-                keys.meta_key(shard),
-                keys.repeats_key(shard, field),
-            ),
-            self._roll_id,
-            field,
-            ballot_hash,
-            law_id,
-            vote,
-            request_id,
-        )
+        command = self._call.pack(ballot_hash, law_id, vote, request_id)
         code: int = await self._client.call(shard, command)
         return Cast("duplicate", code) if code > 0 else _DECISIONS[code]
 

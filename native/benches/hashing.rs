@@ -1,9 +1,10 @@
-//! `cargo bench`: what an elector's fields cost, one by one and in batches.
+//! `cargo bench`: what an elector's fields cost, one by one and in batches, and the call of a vote.
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use _native::ballot::{Ballot, Hasher, SCHEME_HMAC_SHA256};
+use _native::ballot::{Ballot, HASH_BYTES, Hasher, SCHEME_HMAC_SHA256};
+use _native::cast::{CastCall, REQUEST_ID_BYTES};
 use _native::normalise::{self, CODE_CHARS_MAX, NAS_DIGITS};
 use _native::{hex, sample};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -93,6 +94,23 @@ fn ballots(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn calls(criterion: &mut Criterion) {
+    let call = CastCall::new(b"scrutin_cast_0123abcd", &[b'5'; 64], 600);
+    let mut group = criterion.benchmark_group("call");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("cast", |bencher| {
+        bencher.iter(|| {
+            call.pack(
+                black_box(&[7; HASH_BYTES]),
+                black_box(LAW_ID.as_bytes()),
+                b"oui",
+                black_box(&[9; REQUEST_ID_BYTES]),
+            )
+        });
+    });
+    group.finish();
+}
+
 fn hexadecimal(criterion: &mut Criterion) {
     let hashes: Vec<_> = (0_u64..HASHES as u64)
         .map(|number| Sha256::digest(number.to_be_bytes()))
@@ -128,6 +146,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .sample_size(50);
-    targets = normalisation, ballots, hexadecimal
+    targets = normalisation, ballots, calls, hexadecimal
 }
 criterion_main!(benches);

@@ -2,6 +2,7 @@
 //! converts types.
 
 pub mod ballot;
+pub mod cast;
 pub mod hex;
 pub mod normalise;
 mod python;
@@ -19,6 +20,8 @@ mod _native {
     use crate::python::ballots::{
         BallotHasher, FieldError, ballot_hash, normalise_law_id, normalise_vote,
     };
+    #[pymodule_export]
+    use crate::python::calls::CastCall;
     #[pymodule_export]
     use crate::python::rolls::Electors;
     #[pymodule_export]

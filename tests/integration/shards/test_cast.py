@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from hashgen import ballot_hash
+from shards import keys
 from shards.client import ShardClient
 from shards.election import Election, Law
 from shards.errors import NotConfirmed, RollMissing, SchemeMismatch, ShardsError
+from shards.functions import fcall
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
 from tests.support.rolls import LAW, Roll, load, open_election
@@ -149,11 +151,25 @@ async def test_another_scheme_is_refused(store: RollStore, client: ShardClient) 
         await RollStore.open(client, scheme="hmac-sha256", key_fingerprint="0123")
 
 
+@pytest.mark.parametrize(
+    ("place", "bad"),
+    [(1, b"f" * 11), (2, b"h" * 31), (4, b"maybe"), (4, b"OUI"), (5, b"short"), (5, b"r" * 17)],
+)
 async def test_malformed_arguments_write_nothing(
-    store: RollStore, client: ShardClient, roll: Roll
+    store: RollStore, client: ShardClient, roll: Roll, place: int, bad: bytes
 ) -> None:
+    """As no edge sends them."""
     ballot = ballot_hash(*roll.electors[0])
-    for vote, request_id in [("maybe", b"a" * 16), ("oui", b"short")]:
-        with pytest.raises(ShardsError, match="malformed"):
-            await store.cast(ballot, LAW, vote, request_id)
+    shard, field = keys.shard_of(ballot), keys.field_of(ballot)
+    bucket = keys.bucket_of(ballot, store.info.buckets_per_shard)
+    names = (
+        keys.bucket_key(shard, bucket),
+        keys.outbox_key(shard),
+        keys.meta_key(shard),
+        keys.repeats_key(shard, field),
+    )
+    arguments = [store.info.roll_id.encode(), field, ballot, LAW.encode(), b"oui", b"a" * 16]
+    arguments[place] = bad
+    with pytest.raises(ShardsError, match="malformed"):
+        await client.call(shard, fcall("cast", names, *arguments))
     assert (await Outbox(client, owner="test").read(10)).events == []
