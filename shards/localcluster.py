@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -50,14 +51,18 @@ def _version(path: str) -> tuple[int, ...]:
     return (int(found[1]), int(found[2])) if found else (0,)
 
 
-def free_ports(count: int) -> list[int]:
+def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
     """Return ports that nothing listens on, and that no outgoing connection will take.
+
+    Those of `besides` are taken, though nothing listens there yet.
 
     The system gives outgoing connections ports from 32,768 up: a server down for a moment would
     not get such a port back for sure. Raises OSError when there are too few.
     """
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
+        if port in besides:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             found.append(port)

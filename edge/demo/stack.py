@@ -57,19 +57,20 @@ class Stack:
         self._durability = durability
         if replicas is None:
             replicas = REPLICAS_PER_PRIMARY if durability == "replicated" else 0
+        cluster_ports = _cluster_ports(data, PRIMARIES * (1 + replicas), ports)
         self.cluster = LocalCluster(
             data / "redis",
             primaries=PRIMARIES,
             replicas_per_primary=replicas,
             appendonly=appendonly,
-            ports=_cluster_ports(data, PRIMARIES * (1 + replicas)),
+            ports=cluster_ports,
         )
         self.clickhouse = LocalClickHouse(data / "clickhouse", ports.clickhouse)
         self.ops_token_file = _token_file(data, "ops-token")
         self.review_token_file = _token_file(data, "review-token")
         self.review_write_token_file = _token_file(data, "review-write-token")
         self.edge = self._service("edge", "serve")
-        self._drainer_metrics_port = free_ports(1)[0]
+        [self._drainer_metrics_port] = free_ports(1, besides=[*ports, *cluster_ports])
         self.drainer = self._service(
             "drainer", "drain", "--metrics-port", str(self._drainer_metrics_port)
         )
@@ -172,7 +173,7 @@ def _token_file(data: Path, name: str) -> Path:
     return file
 
 
-def _cluster_ports(data: Path, nodes: int) -> list[int]:
+def _cluster_ports(data: Path, nodes: int, besides: Ports) -> list[int]:
     """Return the cluster's ports: those of an earlier run on this data, else free ones.
 
     Nodes know each other by port, so a cluster keeps them.
@@ -180,6 +181,6 @@ def _cluster_ports(data: Path, nodes: int) -> list[int]:
     kept = data / "redis-ports.json"
     if kept.exists():
         return msgspec.json.decode(kept.read_bytes(), type=list[int])
-    ports = free_ports(2 * nodes)
+    ports = free_ports(2 * nodes, besides)
     kept.write_bytes(msgspec.json.encode(ports))
     return ports
