@@ -20,7 +20,8 @@ CONNECTIONS = 256
 RATE_PER_S = 1000
 OPEN_ELECTORS_MIN = 200_000
 OPEN_LOOP_TIMES = 2  # a rate is kept up longer than a full load
-ROUNDS = 5
+ROUNDS_MIN = 5
+TURN_S_MAX = 3  # servers that sleep for longer miss each other
 PROFILE_SHOWN = 25
 MODES: Sequence[DurabilityMode] = ("memory", "fsync", "replicated")
 RATIO_GOALS: Mapping[DurabilityMode, float | None] = {
@@ -51,7 +52,7 @@ async def throughput(size: Size) -> Outcome:
         "throughput",
         "Votes that one edge accepts, generator and Redis on the same cores. In turns with an "
         "edge without Redis: medians of the rates, and of the ratios of neighbouring turns.",
-        f"{CONNECTIONS} connections, {ROUNDS} turns of {_turn_s(size)} s each, 3 primaries, "
+        f"{CONNECTIONS} connections, {_rounds(size)} turns of {_turn_s(size)} s each, 3 primaries, "
         "replicas if replicated",
         figures,
         [_turns(contests)],
@@ -76,15 +77,18 @@ class Contest(NamedTuple):
 
 async def _contest(mode: DurabilityMode, size: Size) -> Contest:
     """Keep an edge and one without Redis busy in turns: a machine's mood changes by the minute."""
-    electors = ELECTORS_A_SECOND * _turn_s(size) * (ROUNDS + 1)
+    electors_a_turn = ELECTORS_A_SECOND * _turn_s(size)
+    loads = _rounds(size) + 1
     contest = Contest([], [], [])
-    async with serving(mode, electors) as target, hollow(electors // (ROUNDS + 1)) as other:
-        *turns, last = target.split(ROUNDS + 1)
+    async with serving(mode, electors_a_turn * loads) as target, hollow(electors_a_turn) as other:
+        *turns, last = target.split(loads)
         for ballots in turns:
-            contest.bare.append(await closed_loop(other, other.ballots, size))
-            contest.ours.append(await closed_loop(target, ballots, size))
+            with target.asleep():
+                contest.bare.append(await closed_loop(other, other.ballots, size))
+            with other.asleep():
+                contest.ours.append(await closed_loop(target, ballots, size))
         watched, _ = await asyncio.gather(
-            profile(target.pids[0], _turn_s(size)), closed_loop(target, last, size)
+            profile(target.edges[0], _turn_s(size)), closed_loop(target, last, size)
         )
         contest.profile.extend(watched)
     return contest
@@ -102,7 +106,11 @@ async def closed_loop(target: Target, ballots: Path, size: Size) -> Load:
 
 
 def _turn_s(size: Size) -> int:
-    return max(1, size.seconds // ROUNDS)
+    return max(1, min(size.seconds // ROUNDS_MIN, TURN_S_MAX))
+
+
+def _rounds(size: Size) -> int:
+    return max(ROUNDS_MIN, size.seconds // TURN_S_MAX)
 
 
 def _turns(contests: dict[DurabilityMode, Contest]) -> Plot:

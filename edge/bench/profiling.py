@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.bench.outcome import Share
 from edge.bench.tools import said_by
 from edge.errors import StartError
+from shards.process import LocalProcess
 
 SAMPLES_PER_S = 200  # each stops the process for a moment
 OUTSIDE = "threads without Python, Granian's own"
@@ -18,8 +19,8 @@ OURS = ("edge", "shards", "clickhouse", "hashgen")
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^:)]+)(?::\d+)?\)")
 
 
-async def profile(pid: int, seconds: int) -> list[Share]:
-    """Watch a process that serves; return the share of samples of each place, largest first.
+async def profile(process: LocalProcess, seconds: int) -> list[Share]:
+    """Watch a process that runs; return the share of samples of each place, largest first.
 
     A place is a module of ours, or another package: what a frame of ours calls in C counts for
     the frame. Raises `StartError` when py-spy is missing or not allowed to look.
@@ -29,7 +30,7 @@ async def profile(pid: int, seconds: int) -> list[Share]:
     )
     if program is None:
         raise StartError("py-spy is not installed: it comes with `make setup`")
-    return await asyncio.to_thread(_record, [program, "record", "--pid", str(pid)], seconds)
+    return await asyncio.to_thread(_record, [program, "record", "--pid", str(process.pid)], seconds)
 
 
 def _record(command: list[str], seconds: int) -> list[Share]:
