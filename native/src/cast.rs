@@ -14,7 +14,7 @@ const CALL_BYTES: usize = 384;
 
 /// What all calls on one roll have in common, ready to be sent.
 pub struct CastCall {
-    function: Vec<u8>,
+    head: Vec<u8>,
     roll_id: Vec<u8>,
     buckets_per_shard: u32,
 }
@@ -29,7 +29,7 @@ impl CastCall {
         let mut packed_roll_id = Vec::new();
         push(&[roll_id], &mut packed_roll_id);
         Self {
-            function: head,
+            head,
             roll_id: packed_roll_id,
             buckets_per_shard,
         }
@@ -48,7 +48,7 @@ impl CastCall {
         let tag = tag.as_bytes();
         let field = &ballot_hash[1..=FIELD_BYTES];
         let mut call = Vec::with_capacity(CALL_BYTES);
-        call.extend_from_slice(&self.function);
+        call.extend_from_slice(&self.head);
         push(&[bucket.as_bytes()], &mut call);
         push(&[tag, b":out"], &mut call);
         push(&[tag, b":meta"], &mut call);
