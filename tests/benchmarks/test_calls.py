@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from hashgen import CastCall
 from shards import keys
 from shards.functions import fcall, qualified
+from tests.support.casting import cast_keys
 
 ROLL_ID = "5e" * 32
 BUCKETS = 600
@@ -21,14 +22,8 @@ REQUEST_ID = bytes(range(16))
 
 
 def through_hiredis(ballot_hash: bytes) -> bytes:
-    shard, field = keys.shard_of(ballot_hash), keys.field_of(ballot_hash)
-    names = (
-        keys.bucket_key(shard, keys.bucket_of(ballot_hash, BUCKETS)),
-        keys.outbox_key(shard),
-        keys.meta_key(shard),
-        keys.repeats_key(shard, field),
-    )
-    return fcall("cast", names, ROLL_ID, field, ballot_hash, "L2025-001", "oui", REQUEST_ID)
+    arguments = (keys.field_of(ballot_hash), ballot_hash, "L2025-001", "oui", REQUEST_ID)
+    return fcall("cast", cast_keys(ballot_hash, BUCKETS), ROLL_ID, *arguments)
 
 
 def in_rust() -> Callable[[bytes], bytes]:

@@ -16,6 +16,7 @@ from shards.errors import NotConfirmed, RollMissing, SchemeMismatch, ShardsError
 from shards.functions import fcall
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
+from tests.support.casting import cast_keys
 from tests.support.rolls import LAW, Roll, load, open_election
 
 REPEATS_KEPT = 32
@@ -161,13 +162,7 @@ async def test_malformed_arguments_write_nothing(
     """As no edge sends them."""
     ballot = ballot_hash(*roll.electors[0])
     shard, field = keys.shard_of(ballot), keys.field_of(ballot)
-    bucket = keys.bucket_of(ballot, store.info.buckets_per_shard)
-    names = (
-        keys.bucket_key(shard, bucket),
-        keys.outbox_key(shard),
-        keys.meta_key(shard),
-        keys.repeats_key(shard, field),
-    )
+    names = cast_keys(ballot, store.info.buckets_per_shard)
     arguments = [store.info.roll_id.encode(), field, ballot, LAW.encode(), b"oui", b"a" * 16]
     arguments[place] = bad
     with pytest.raises(ShardsError, match="malformed"):

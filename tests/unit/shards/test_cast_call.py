@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hashgen import CastCall
 from shards import keys
 from shards.functions import fcall, qualified
+from tests.support.casting import cast_keys
 
 FUNCTION = qualified("cast")
 ROLL_ID = "5e" * 32
@@ -24,18 +25,12 @@ ROLL_ID = "5e" * 32
 def test_is_what_python_packs(
     ballot_hash: bytes, law_id: str, choice: str, request_id: UUID, buckets: int
 ) -> None:
-    shard, field = keys.shard_of(ballot_hash), keys.field_of(ballot_hash)
-    names = (
-        keys.bucket_key(shard, keys.bucket_of(ballot_hash, buckets)),
-        keys.outbox_key(shard),
-        keys.meta_key(shard),
-        keys.repeats_key(shard, field),
-    )
+    field = keys.field_of(ballot_hash)
     arguments = (ROLL_ID, field, ballot_hash, law_id, choice, request_id.bytes)
     packed = CastCall(FUNCTION, ROLL_ID, buckets).pack(
         ballot_hash, law_id, choice, request_id.bytes
     )
-    assert packed == fcall("cast", names, *arguments)
+    assert packed == fcall("cast", cast_keys(ballot_hash, buckets), *arguments)
 
 
 @pytest.mark.parametrize(
