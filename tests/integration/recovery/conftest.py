@@ -47,6 +47,14 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loca
 
 
 @pytest.fixture
+def stores(cluster: LocalCluster, clickhouse_server: LocalClickHouse) -> dict[str, str]:
+    """Settings of a command that works on both stores."""
+    return {
+        "redis_url": cluster.url, "clickhouse_url": clickhouse_server.url, "durability": "fsync",
+    }  # fmt: skip
+
+
+@pytest.fixture
 async def clickhouse(clickhouse_server: LocalClickHouse) -> AsyncIterator[AsyncClient]:
     client = await connect(clickhouse_server.url)
     await client.command("DROP DATABASE IF EXISTS scrutin SYNC")

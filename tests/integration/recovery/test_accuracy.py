@@ -16,7 +16,6 @@ from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.emptying import rows_by_table
-from clickhouse.local.process import LocalClickHouse
 from edge.accuracy.casting import cast
 from edge.accuracy.comparing import compare
 from edge.accuracy.deck import Answer, Deck, make_deck
@@ -158,7 +157,7 @@ async def office(
     redis: ShardClient,
     clickhouse: AsyncClient,
     cluster: LocalCluster,
-    clickhouse_server: LocalClickHouse,
+    stores: dict[str, str],
     roll: Roll,
     edge: EdgeProcess,
     tmp_path: Path,
@@ -166,9 +165,6 @@ async def office(
     await load(redis, roll, open_election(*LAWS))
     make_signing_key(tmp_path / "key.pem")
     write_deck(tmp_path / "deck.csv", roll.electors[:DECK])
-    stores = {
-        "redis_url": cluster.url, "clickhouse_url": clickhouse_server.url, "durability": "fsync",
-    }  # fmt: skip
     await edge.wait()
     return Office(redis, clickhouse, roll, cluster, edge, stores, tmp_path)
 

@@ -16,7 +16,6 @@ import pytest
 
 from clickhouse.closing import reconcile
 from clickhouse.errors import Unreconciled
-from clickhouse.local.process import LocalClickHouse
 from clickhouse.tally import read_tallies
 from edge.records.signing_keys import make_signing_key, public_file_of
 from edge.results import law_results
@@ -27,7 +26,6 @@ from shards.command import pack
 from shards.election import Election
 from shards.errors import ShardsError
 from shards.functions import fcall
-from shards.localcluster import LocalCluster
 from shards.outbox import Outbox
 from shards.results import ResultsSnapshot, read_results
 from tests.integration.edge.conftest import LAW_TOML, TOML
@@ -63,14 +61,11 @@ class Office(NamedTuple):
 
 
 @pytest.fixture
-def office(cluster: LocalCluster, clickhouse_server: LocalClickHouse, tmp_path: Path) -> Office:
+def office(stores: dict[str, str], tmp_path: Path) -> Office:
     key = tmp_path / "key.pem"
     make_signing_key(key)
     records = tmp_path / "records"
     records.mkdir()
-    stores = {
-        "redis_url": cluster.url, "clickhouse_url": clickhouse_server.url, "durability": "fsync",
-    }  # fmt: skip
     return Office(stores, key, public_file_of(key), records)
 
 
@@ -376,37 +371,3 @@ async def test_a_record_is_checked(day: Day, roll: Roll, office: Office, tmp_pat
     )
     code, out, _ = await office.check(path, *trusting, "--against-stores")
     assert (code, "differs" in out, "invalid" in out) == (1, True, True)
-
-
-async def test_status_says_what_each_node_believes(day: Day, office: Office) -> None:
-    code, out, errors = await scrutin("election", "status", "--json", **office.stores)
-    status = json.loads(out)
-    assert (code, status["faults"]) == (0, []), errors
-    assert len(status["nodes"]) == 3
-    assert {law["state"] for node in status["nodes"] for law in node["laws"]} == {"open"}
-    assert sum(node["shards"] for node in status["nodes"]) == keys.SHARDS
-    code, out, _ = await scrutin("election", "status", **office.stores)
-    assert (code, out.count(day.store.info.roll_id)) == (0, 3)
-
-
-@pytest.mark.parametrize(
-    ("command", "fault"),
-    [
-        (("HDEL", f"closes:{LAWS[0]}"), "1 shards have no window"),
-        (("HSET", f"closes:{LAWS[0]}", "9999999999999"), "do not agree on the window"),
-        (("HSET", f"closes:{LAWS[0]}", "1000"), "not the same everywhere: closed, open"),
-        (("HDEL", "ready"), "not all of them are ready"),
-    ],
-)
-async def test_nodes_that_disagree_are_exit_code_1(
-    day: Day, office: Office, command: tuple[str, ...], fault: str
-) -> None:
-    name, *arguments = command
-    await day.redis.call(200, pack(name, keys.meta_key(200), *arguments))
-    code, out, _ = await scrutin("election", "status", **office.stores)
-    assert (code, fault in out) == (1, True), out
-
-
-async def test_clocks_that_differ_too_much_are_exit_code_1(day: Day, office: Office) -> None:
-    code, out, _ = await scrutin("election", "status", "--skew-ms-max", "-1", **office.stores)
-    assert (code, "the clocks differ by" in out) == (1, True), out
