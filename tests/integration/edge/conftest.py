@@ -163,3 +163,10 @@ def ballot(elector: Elector, vote: str = "oui", **more: object) -> dict[str, obj
 
 def new_id() -> str:
     return str(uuid4())
+
+
+@pytest.fixture
+async def redis(loaded: LocalCluster) -> AsyncIterator[ShardClient]:
+    client = await ShardClient.connect(RedisOptions(loaded.url))
+    yield client
+    await client.aclose()
