@@ -75,9 +75,9 @@ def roll(tmp_path_factory: pytest.TempPathFactory) -> Roll:
     return make_roll(tmp_path_factory.mktemp("roll"), ELECTORS, laws=(OPEN, CLOSED, COMING))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def loaded(cluster: LocalCluster, roll: Roll, elections: Elections) -> LocalCluster:
-    """The cluster with nothing but the roll in it."""
+    """The cluster with nothing but the roll in it: anew for each file, whatever ran before."""
     await empty(cluster)
     client = await ShardClient.connect(RedisOptions(cluster.url))
     try:
@@ -87,7 +87,7 @@ async def loaded(cluster: LocalCluster, roll: Roll, elections: Elections) -> Loc
     return cluster
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def electors(roll: Roll) -> dict[str, Iterator[Elector]]:
     """Electors by law, none given twice."""
     return electors_by_law(roll, (OPEN, CLOSED, COMING))
@@ -99,7 +99,7 @@ def elector(electors: dict[str, Iterator[Elector]]) -> Elector:
     return next(electors[OPEN])
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def edge(
     loaded: LocalCluster, elections: Elections, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[EdgeProcess]:
