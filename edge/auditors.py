@@ -13,14 +13,13 @@ from starlette.routing import Route
 from edge.admission import Admission
 from edge.api import language_of, respond_problem
 from edge.backend import Backend
-from edge.ballot_form import MEDIA_TYPE, parse
 from edge.errors import BadRequest
-from edge.origin import check_origin
+from edge.forms import read_form
 from edge.patience import Patience
 from edge.problems import BAD_FORM, CROSS_SITE, READ_ONLY, UNAUTHORISED, Problem
 from edge.rendering import SECURITY_HEADERS, Renderer
 from edge.tokens import ReviewTokens, shown_credentials
-from edge.wire import discard_body, read_body
+from edge.wire import discard_body
 from shards.errors import ReviewRefused, ShardsError
 from shards.review import (
     Decision,
@@ -152,7 +151,6 @@ class Auditors:
         try:
             fields, act_id = await self._fields(request, auditor, action)
         except BadRequest as error:
-            await discard_body(request.receive)
             return respond_problem(request, error.problem)
         said, who = "away", ""
         if self._backend.client is not None:
@@ -172,12 +170,9 @@ class Auditors:
 
         Raises `BadRequest` for any other, and for who may not decide.
         """
+        fields = await read_form(request, self._patience)
         if not auditor.name:
             raise BadRequest(Problem(READ_ONLY))
-        check_origin(request)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
-            raise BadRequest(Problem(BAD_FORM))
-        fields = parse(await read_body(request.scope, request.receive, self._patience))
         try:
             act_id = UUID(fields["act"])
             expected = self._seal(action, fields["case"], auditor, act_id)

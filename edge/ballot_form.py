@@ -5,7 +5,6 @@ the one that casts: nothing has to carry them, so no page, token or store ever h
 """
 
 from typing import TypeVar
-from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
 import msgspec
@@ -15,8 +14,6 @@ from edge.errors import BadRequest
 from edge.problems import BAD_FORM, Problem
 from hashgen import FieldError, ballot_hash
 
-MEDIA_TYPE = "application/x-www-form-urlencoded"
-FIELDS_MAX = 8
 CHOICES = frozenset({"oui", "non"})
 NAS_DIGITS = 9
 T = TypeVar("T")
@@ -56,20 +53,6 @@ class Identity(msgspec.Struct, frozen=True):
 def new_draft() -> Draft:
     """Return an empty ballot with a request id of its own."""
     return Draft(uuid4())
-
-
-def parse(body: bytes) -> dict[str, str]:
-    """Return a form's fields; raises `BadRequest` when it is not whole or has a field twice."""
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
-        )
-    except ValueError:
-        raise BadRequest(Problem(BAD_FORM)) from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise BadRequest(Problem(BAD_FORM))
-    return fields
 
 
 def draft_of(fields: dict[str, str]) -> Draft:

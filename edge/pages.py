@@ -12,22 +12,19 @@ from edge.api import language_of
 from edge.backend import Backend
 from edge.ballot_form import (
     CHOICES,
-    MEDIA_TYPE,
     Draft,
     Identity,
     draft_of,
     identity_of,
     new_draft,
-    parse,
 )
 from edge.errors import BadRequest
 from edge.examples import examples
+from edge.forms import read_form
 from edge.law_views import LawView, law_view
 from edge.openapi import Document
-from edge.origin import check_origin
 from edge.patience import Patience
 from edge.problems import (
-    BAD_FORM,
     INTERNAL,
     KINDS,
     NOT_CONFIRMED,
@@ -40,7 +37,6 @@ from edge.receipts import receipt_number
 from edge.rendering import SECURITY_HEADERS, Renderer
 from edge.request_ids import remember
 from edge.voting import VotingDesk
-from edge.wire import discard_body, read_body
 from edge.words import LANGUAGES, load_words
 from shards.election import Law
 from shards.errors import ShardsError
@@ -128,10 +124,10 @@ class Pages:
         language = page_language(request)
         refused = self._admission.refuse_vote(request.scope)
         try:
-            fields = await self._fields(request)
+            fields = await read_form(request, self._patience)
             draft, identity = draft_of(fields), identity_of(fields)
         except BadRequest as error:
-            return await self._refuse(request, error.problem, language)
+            return self.problem(error.problem, language)
         if refused is not None:
             return self._busy(draft, refused, language)
         wrong = self._wrong(draft, language)
@@ -310,19 +306,9 @@ class Pages:
     ) -> Response:
         """Show a step with the fields of a form; what it says of NAS and code is dropped here."""
         try:
-            return show(await self._fields(request))
+            return show(await read_form(request, self._patience))
         except BadRequest as error:
-            return await self._refuse(request, error.problem, page_language(request))
-
-    async def _fields(self, request: Request) -> dict[str, str]:
-        check_origin(request)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
-            raise BadRequest(Problem(BAD_FORM))
-        return parse(await read_body(request.scope, request.receive, self._patience))
-
-    async def _refuse(self, request: Request, problem: Problem, language: Language) -> Response:
-        await discard_body(request.receive)
-        return self.problem(problem, language)
+            return self.problem(error.problem, page_language(request))
 
     def _laws(self, language: Language) -> list[LawView]:
         now = datetime.now(UTC)

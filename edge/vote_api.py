@@ -88,7 +88,7 @@ class Closed(msgspec.Struct, frozen=True):
     status: Literal["closed"] = "closed"
 
 
-REFUSED_UNREAD = frozenset({405, 413, 415, 429})  # statuses decided before the body is whole
+REFUSED_UNREAD = frozenset({405, 415, 429})  # statuses decided before the body is read
 _DECODER = msgspec.json.Decoder(VoteRequest)
 _FIELD_IN_ERROR = re.compile(r"\$\.(\w+)|missing required field `(\w+)`")
 _ACCEPTED = b'{"request_id":"%b","status":"accepted"}'

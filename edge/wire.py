@@ -78,22 +78,29 @@ def problem_reply(problem: Problem, language: Language, extra: Headers | None = 
 async def read_body(scope: Scope, receive: Receive, patience: Patience) -> bytes:
     """Return the body, at most 4 KiB.
 
-    Raises `BadRequest` when it is larger or takes too long, `Disconnected`.
+    Raises `BadRequest` when it is larger, what is left of it taken in, or takes too long;
+    `Disconnected`.
     """
     announced = header(scope, b"content-length")
     expected = int(announced) if announced is not None and announced.isdigit() else None
-    if expected is not None and expected > BODY_BYTES_MAX:
-        raise BadRequest(Problem(TOO_LARGE))
-    try:
-        return await patience.wait(_collect(receive, expected))
-    except TimeoutError:
-        raise BadRequest(Problem(TIMED_OUT)) from None
+    body, more = b"", True
+    if expected is None or expected <= BODY_BYTES_MAX:
+        try:
+            body, more = await patience.wait(_collect(receive, expected))
+        except TimeoutError:
+            raise BadRequest(Problem(TIMED_OUT)) from None
+        if len(body) <= BODY_BYTES_MAX:
+            return body
+    if more:
+        await discard_body(receive)
+    raise BadRequest(Problem(TOO_LARGE))
 
 
 async def discard_body(receive: Receive) -> None:
     """Take in what is left of a refused request's body, within bounds.
 
-    A connection that is closed on data unread is reset, and the client may never see why.
+    A connection that is closed on data unread is reset, and the client may never see why. Not for
+    a body that was read to its end: the next message then is that of a client who goes away.
     """
     size_bytes = 0
     try:
@@ -107,14 +114,14 @@ async def discard_body(receive: Receive) -> None:
         return  # too slow to be told politely
 
 
-async def _collect(receive: Receive, expected: int | None) -> bytes:
+async def _collect(receive: Receive, expected: int | None) -> tuple[bytes, bool]:
+    """Return a body up to what makes it too large, and whether there may be more of it."""
     body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         body += message["body"]
-        if len(body) > BODY_BYTES_MAX:
-            raise BadRequest(Problem(TOO_LARGE))
-        if not message.get("more_body", False) or len(body) == expected:
-            return body
+        more = message.get("more_body", False)
+        if not more or len(body) == expected or len(body) > BODY_BYTES_MAX:
+            return body, more
