@@ -1,5 +1,6 @@
 """Reading and trimming the outbox."""
 
+import asyncio
 import os
 from collections.abc import Iterable
 
@@ -7,11 +8,12 @@ import pytest
 
 from hashgen import ballot_hash
 from shards import keys
+from shards import outbox as outbox_module
 from shards.client import ShardClient
 from shards.command import pack
 from shards.connection import Reply
 from shards.localcluster import LocalCluster
-from shards.outbox import Outbox, OutboxBatch
+from shards.outbox import Outbox, OutboxBatch, OutboxEvent, decode_events
 from shards.roll import RollStore
 from tests.support.rolls import LAW, Roll, empty, load, open_election
 
@@ -41,6 +43,34 @@ async def test_an_untrimmed_batch_comes_again_under_the_same_token(
     more = await vote(store, roll, 300, 10)
     assert hashes(await outbox.read(10_000)) == more
     assert (await outbox.read(10_000)).token != first.token
+
+
+async def test_others_have_their_turn_while_much_is_read(
+    store: RollStore, client: ShardClient, roll: Roll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "DECODED_AT_ONCE", 10)
+    turns, decoded = 0, []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noting(shard: int, entries: list[Reply]) -> list[OutboxEvent]:
+        decoded.append((turns, len(entries)))
+        return decode_events(shard, entries)
+
+    voter = ballot_hash(*roll.electors[0])
+    for _ in range(35):
+        await store.cast(voter, LAW, "oui", os.urandom(16))
+    monkeypatch.setattr(outbox_module, "decode_events", noting)
+    others = asyncio.create_task(take_turns())
+    batch = await Outbox(client, owner="a").read(10_000)
+    others.cancel()
+    assert [event.attempt for event in batch.events] == list(range(35))
+    assert [size for _, size in decoded] == [10, 10, 10, 5]
+    assert len({turn for turn, _ in decoded}) == len(decoded)
 
 
 async def test_completeness_is_claimed_only_when_all_is_read(
