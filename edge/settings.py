@@ -61,7 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memory_high_water: Annotated[
         float,
         Meta(
-            gt=0, le=1, description="share of a primary's memory limit above which it gets no votes"
+            gt=0,
+            le=1,
+            description="share of a primary's memory limit above which it takes no new votes",
         ),
     ] = 0.9
     clickhouse_url: Annotated[

@@ -12,14 +12,12 @@ import msgspec
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.connection import Reply
 from shards.functions import fcall
 from shards.outbox import EventId, OutboxEvent, decode_event_id, decode_events
 from shards.records import ONCE_BYTES
 
 BUCKETS_A_CALL = 64  # the server is busy for about a millisecond
 EVENTS_A_CALL = 1000
-CALLS_AT_ONCE = 2000
 
 
 class ShardCensus(msgspec.Struct, frozen=True):
@@ -99,16 +97,8 @@ async def on_roll(
         key = keys.bucket_key(shard, bucket)
         return shard, pack("HEXISTS", key, keys.field_of(ballot_hash))
 
-    found = await _call_in_turn(client, [look(ballot_hash) for ballot_hash in ballot_hashes])
+    found = await client.call_in_turn(look(ballot_hash) for ballot_hash in ballot_hashes)
     return {hash_ for hash_, there in zip(ballot_hashes, found, strict=True) if there}
-
-
-async def _call_in_turn(client: ShardClient, commands: list[tuple[int, bytes]]) -> list[Reply]:
-    """Send any number of calls, a bounded number at a time."""
-    replies: list[Reply] = []
-    for first in range(0, len(commands), CALLS_AT_ONCE):
-        replies += await client.call_all(commands[first : first + CALLS_AT_ONCE])
-    return replies
 
 
 def _buckets(shard: int, buckets_per_shard: int) -> Iterable[tuple[bytes, ...]]:
@@ -118,7 +108,7 @@ def _buckets(shard: int, buckets_per_shard: int) -> Iterable[tuple[bytes, ...]]:
 
 
 async def _repeats(client: ShardClient, shard: int, fields: list[bytes]) -> dict[bytes, bytes]:
-    kept = await _call_in_turn(
-        client, [(shard, pack("GET", keys.repeats_key(shard, field))) for field in fields]
+    kept = await client.call_in_turn(
+        (shard, pack("GET", keys.repeats_key(shard, field))) for field in fields
     )
     return {field: value or b"" for field, value in zip(fields, kept, strict=True)}

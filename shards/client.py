@@ -5,6 +5,7 @@ Everything off the hot path (topology, `INFO`) is redis-py's; the calls themselv
 """
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from shards.verdicts import Action, Verdict, judge
 
 RETRY_PAUSE_S = 0.02
 RETRY_PAUSE_S_MAX = 0.3
+CALLS_IN_TURN = 1000  # fewer than may wait, however few votes a service is set to take
 REFRESH_PAUSE_S = 0.2  # at the least, between two looks at the map
 
 
@@ -51,6 +53,7 @@ class ShardClient:
         self._routes: list[Lane | None] = [None] * keys.SHARDS
         self._moves = [0] * keys.SHARDS
         self._waiting = 0
+        self._closed = False
         self._refreshed_at = float("-inf")
         self._loads: dict[Lane, asyncio.Future[list[Reply]]] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -71,6 +74,7 @@ class ShardClient:
 
     async def aclose(self) -> None:
         """Close every connection; calls that wait fail with `Unavailable`."""
+        self._closed = True
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -109,6 +113,17 @@ class ShardClient:
         Raises the first error of `call`; the other calls run on to their ends.
         """
         return await asyncio.gather(*(self.call(*command) for command in commands))
+
+    async def call_in_turn(self, commands: Iterable[tuple[int, bytes]]) -> list[Reply]:
+        """Send any number of (shard, packed command) pairs, a bounded number at a time.
+
+        As `call_all`; for what is in no hurry.
+        """
+        replies: list[Reply] = []
+        remaining = iter(commands)
+        while some := list(itertools.islice(remaining, CALLS_IN_TURN)):
+            replies += await self.call_all(some)
+        return replies
 
     async def call_each(self, command: Callable[[int], bytes]) -> list[Reply]:
         """Send every shard its own command, made by `command(shard)`; as `call_all`."""
@@ -262,6 +277,8 @@ class ShardClient:
         Raises what cannot be mended, and the errors of a lane when mending itself fails.
         """
         error, asked = failure
+        if self._closed:
+            raise Unavailable("the client is closed") from error
         verdict = Verdict(Action.WAIT)
         if isinstance(error, hiredis.ReplyError) and asked is not None:
             verdict = judge(str(error), asked.address)

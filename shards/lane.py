@@ -6,7 +6,9 @@ system answers at once.
 """
 
 import asyncio
+import itertools
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import hiredis
@@ -20,9 +22,10 @@ from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint
 
 BATCH_CALLS_MAX = 1024
 BATCHES_MAX = 64  # in flight at once; only one when each has to be confirmed
-WATCHES_A_TIMEOUT = 8
+WATCHES_A_TIMEOUT = 8  # a call that is not answered fails in the last eighth of the time-out
 CONFIRM_SLICE_MS = 3
 ASKING = pack("ASKING")
+CLOSED = "the client is closed"
 
 
 class ClientObserver(Protocol):
@@ -64,6 +67,8 @@ class Lane:
         self._endpoint = endpoint
         self._durability = durability
         self._timeout_s = timeout_s
+        self._look_every_s = timeout_s / WATCHES_A_TIMEOUT
+        self._overdue_after_s = timeout_s - self._look_every_s  # the look after would be too late
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Call] = deque()
@@ -71,6 +76,7 @@ class Lane:
         self._connecting: asyncio.Task[None] | None = None
         self._flush_scheduled = False
         self._watch: asyncio.TimerHandle | None = None
+        self._closed = False
         self._batches: dict[asyncio.Task[None], list[_Call]] = {}  # in flight
         self._durable = durability.mode != "memory"
         self._batches_max = 1 if self._durable else BATCHES_MAX
@@ -82,6 +88,9 @@ class Lane:
         `NotSent`, `NotConfirmed`.
         """
         future: asyncio.Future[Reply] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(NotSent(CLOSED))
+            return future
         if asking:
             command = ASKING + command
         call = _Call(command, 2 if asking else 1, future, self._loop.time())
@@ -92,7 +101,8 @@ class Lane:
         return future
 
     async def aclose(self) -> None:
-        """Drop the connection; what waits fails."""
+        """Drop the connection; what waits fails, and so does what is submitted later."""
+        self._closed = True
         if self._watch is not None:
             self._watch.cancel()
         if self._connecting is not None:
@@ -102,7 +112,7 @@ class Lane:
             self._connection.abort()
             await self._connection.closed
         await asyncio.gather(*self._batches, return_exceptions=True)
-        self._fail_waiting(NotSent("the client is closed"))
+        self._fail_waiting(NotSent(CLOSED))
 
     def _schedule_flush(self) -> None:
         if not self._flush_scheduled:
@@ -111,6 +121,8 @@ class Lane:
 
     def _flush(self) -> None:
         self._flush_scheduled = False
+        if self._closed:
+            return
         connection = self._connection
         if connection is None or connection.closed.done():
             if self._connecting is None or self._connecting.done():
@@ -140,10 +152,10 @@ class Lane:
             )
             shortfall = await self._confirm(connection) if self._durable else None
         except ConnectionLost as error:
-            _fail(calls, str(error))
+            _fail(calls, error)
             return
         except BaseException:
-            _fail(calls, "the batch ended before its answers came")
+            _fail(calls, ConnectionLost("the batch ended before its answers came"))
             raise
         unconfirmed = NotConfirmed(f"{self.address}: {shortfall}") if shortfall else None
         _resolve(calls, replies, unconfirmed)
@@ -191,34 +203,35 @@ class Lane:
             self._schedule_flush()
 
     def _fail_waiting(self, error: ConnectionError) -> None:
-        while self._waiting:
-            future = self._waiting.popleft().future
-            if not future.done():
-                future.set_exception(error)
+        _fail(self._waiting, error)
+        self._waiting.clear()
 
     def _watch_later(self) -> None:
-        self._watch = self._loop.call_later(self._timeout_s / WATCHES_A_TIMEOUT, self._look)
+        self._watch = self._loop.call_later(self._look_every_s, self._look)
 
     def _look(self) -> None:
         """Fail the calls that are overdue, and end a connection that has stopped answering."""
         self._watch = None
         now = self._loop.time()
-        for calls in (*self._batches.values(), self._waiting):
-            overdue = [call for call in calls if now - call.submitted_at > self._timeout_s]
-            _fail(overdue, "no answer in time")
+        sent = itertools.chain.from_iterable(self._batches.values())
+        _fail(self._overdue(sent, now), ConnectionLost("no answer in time"))
+        _fail(self._overdue(self._waiting, now), NotSent(f"{self.address}: not sent in time"))
         connection = self._connection
         sent_at = connection.oldest_sent_at if connection is not None else None
-        if connection is not None and sent_at is not None and now - sent_at > self._timeout_s:
+        if connection is not None and sent_at is not None and now - sent_at > self._overdue_after_s:
             connection.abort()
         if self._waiting or self._batches:
             self._watch_later()
 
+    def _overdue(self, calls: Iterable[_Call], now: float) -> Iterator[_Call]:
+        return (call for call in calls if now - call.submitted_at > self._overdue_after_s)
 
-def _fail(calls: list[_Call], reason: str) -> None:
-    """Tell callers that still wait that the outcome is unknown."""
+
+def _fail(calls: Iterable[_Call], error: ConnectionError) -> None:
+    """Tell callers that still wait why there is no answer."""
     for call in calls:
         if not call.future.done():
-            call.future.set_exception(ConnectionLost(reason))
+            call.future.set_exception(error)
 
 
 def _resolve(calls: list[_Call], replies: list[Reply], unconfirmed: NotConfirmed | None) -> None:

@@ -165,7 +165,7 @@ async def count_electors(client: ShardClient, buckets_per_shard: int) -> list[in
     """Count the electors of every shard, bucket by bucket."""
     counts = []
     for shard in range(keys.SHARDS):
-        lengths = await client.call_all(
+        lengths = await client.call_in_turn(
             (shard, pack("HLEN", keys.bucket_key(shard, bucket)))
             for bucket in range(buckets_per_shard)
         )

@@ -30,7 +30,7 @@ class RedisOptions(msgspec.Struct, frozen=True):
     `url` may be `redis://` or `rediss://` (TLS) with user, password and redis-py's query options;
     any node of the cluster will do. `timeout_s` bounds one call, retries included;
     `waiting_max` bounds the calls that wait for an answer. A primary that has used more than
-    `memory_high_water` of its memory limit gets no new ballots.
+    `memory_high_water` of its memory limit takes no new ballots, and answers those it has taken.
     """
 
     url: str

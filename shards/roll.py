@@ -50,6 +50,7 @@ class CastCode(IntEnum):
     INVALID = -1
     CLOSED = -2
     CONFLICT = -3
+    FULL = -4
 
 
 _DECISIONS: dict[int, Cast] = {
@@ -66,7 +67,9 @@ class RollStore:
     def __init__(self, client: ShardClient, info: RollInfo) -> None:
         self.info = info
         self._client = client
-        self._call = CastCall(qualified("cast"), info.roll_id, info.buckets_per_shard)
+        layout = info.roll_id, info.buckets_per_shard
+        self._cast = CastCall(qualified("cast"), *layout)
+        self._recall = CastCall(qualified("recall"), *layout)
 
     @classmethod
     async def open(cls, client: ShardClient, *, scheme: str, key_fingerprint: str) -> "RollStore":
@@ -85,13 +88,16 @@ class RollStore:
     async def cast(self, ballot_hash: bytes, law_id: str, vote: str, request_id: bytes) -> Cast:
         """Decide a ballot: 32-byte hash, `oui` or `non`, 16-byte request id.
 
-        Safe to repeat with the same request id. Raises `Unavailable` and its kinds.
+        Safe to repeat with the same request id. A server that is nearly full answers what was
+        decided before; for any other ballot, `Overloaded` is raised. Raises `Unavailable` and its
+        kinds.
         """
         shard = keys.shard_of(ballot_hash)
-        if self._client.is_full(shard):
-            raise Overloaded("Redis is nearly full: no new ballots are taken")
-        command = self._call.pack(ballot_hash, law_id, vote, request_id)
+        call = self._recall if self._client.is_full(shard) else self._cast
+        command = call.pack(ballot_hash, law_id, vote, request_id)
         code: int = await self._client.call(shard, command)
+        if code == CastCode.FULL:
+            raise Overloaded("Redis is nearly full: no new ballots are taken")
         return Cast("duplicate", code) if code > 0 else _DECISIONS[code]
 
 

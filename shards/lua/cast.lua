@@ -1,5 +1,8 @@
 #!lua name=scrutin_cast
 -- Decides one ballot in one atomic step, and writes the decision to the shard's outbox.
+-- scrutin_cast takes any ballot; scrutin_recall answers those that were decided before and takes
+-- no other, for a server that is nearly full. What is not on the roll is written as often as it is
+-- sent, also under one request id: nothing is kept of strangers to know them by.
 --
 -- KEYS  1 {xx}:b:<bucket>   hash: the electors' fields
 --       2 {xx}:out          stream: the outbox
@@ -17,13 +20,14 @@
 --       -1     invalid: not on the roll
 --       -2     closed: outside the law's window by this server's clock, or frozen
 --       -3     conflict: the request id was used with another choice
+--       -4     full: not decided, and nothing written (scrutin_recall)
 -- Errors: NOROLL when the shard holds no complete roll, or another one.
 --
 -- A field's value is '0' (has not voted) or a record: 1 byte choice, 16 bytes request id of the
 -- accepted ballot, then the number of duplicate attempts in decimal, nothing for none.
 -- A repeat is 17 bytes: request id and choice; the latest 32 are kept, oldest first.
 
-local ACCEPTED, INVALID, CLOSED, CONFLICT = 0, -1, -2, -3
+local ACCEPTED, INVALID, CLOSED, CONFLICT, FULL = 0, -1, -2, -3, -4
 local FIELD_BYTES, REPEAT_BYTES, REPEATS_MAX = 12, 17, 32
 
 local function append(outbox, args, status, attempt)
@@ -51,7 +55,7 @@ local function within_window(meta)
   return opens_ms <= now_ms and now_ms < closes_ms
 end
 
-local function cast(keys, args)
+local function decide(keys, args, takes_new)
   local bucket, outbox, repeats_key = keys[1], keys[2], keys[4]
   local field, law_id, request_id = args[2], args[4], args[6]
   local choice = string.sub(args[5], 1, 1)
@@ -66,6 +70,7 @@ local function cast(keys, args)
 
   local record = redis.call('HGET', bucket, field)
   if not record then
+    if not takes_new then return FULL end
     append(outbox, args, 'invalid', 0)
     return INVALID
   end
@@ -89,6 +94,7 @@ local function cast(keys, args)
   end
 
   if not within_window(meta) then return CLOSED end
+  if not takes_new then return FULL end
 
   if record == '0' then
     append(outbox, args, 'accepted', 0)
@@ -104,4 +110,9 @@ local function cast(keys, args)
   return attempt
 end
 
-redis.register_function('scrutin_cast', cast)
+redis.register_function('scrutin_cast', function(keys, args) return decide(keys, args, true) end)
+-- Allowed when memory is full: what it writes takes the place of what was there.
+redis.register_function{
+  function_name = 'scrutin_recall', flags = { 'allow-oom' },
+  callback = function(keys, args) return decide(keys, args, false) end
+}

@@ -14,11 +14,14 @@ from hashgen import ballot_hash
 from shards import functions, keys
 from shards.client import ShardClient
 from shards.command import pack
+from shards.connection import ConnectionLost
 from shards.errors import ConfigurationError, NotConfirmed, Overloaded, Unavailable
+from shards.lane import Lane, NotSent
 from shards.localcluster import LocalCluster, LocalNode
 from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
+from shards.topology import Address, endpoint_of
 from tests.support.edges import until
 from tests.support.rolls import LAW, Roll
 
@@ -190,7 +193,7 @@ async def test_calls_over_the_bound_are_refused_at_once(
 async def test_a_stalled_server_costs_no_more_than_the_timeout(
     cluster: LocalCluster, store: RollStore
 ) -> None:
-    options = RedisOptions(cluster.url, Durability("memory", timeout_ms=100), timeout_s=0.5)
+    options = RedisOptions(cluster.url, Durability("memory", timeout_ms=100), timeout_s=2.0)
     client = await ShardClient.connect(options)
     try:
         await client.ping()
@@ -205,6 +208,43 @@ async def test_a_stalled_server_costs_no_more_than_the_timeout(
         await insist(lambda: store.cast(b"s" * 32, LAW, "oui", b"a" * 16))
     finally:
         await client.aclose()
+
+
+async def test_a_stalled_server_leaves_known_what_was_sent(cluster: LocalCluster) -> None:
+    primary = await primary_of(cluster, 0)
+    durability = Durability("fsync")
+    address = Address("127.0.0.1", primary.port)
+    lane = Lane(address, endpoint_of(cluster.url), durability, timeout_s=1.0, observer=None)
+    write = pack("SET", keys.tag(0) + b":test", "")
+    await lane.submit(write)
+    primary.send(signal.SIGSTOP)
+    sent = lane.submit(write)
+    await asyncio.sleep(0.1)
+    waiting = lane.submit(write)  # for the confirmation of the one before
+    with pytest.raises(ConnectionLost):
+        await sent
+    with pytest.raises(NotSent):
+        await waiting
+    primary.send(signal.SIGCONT)
+    await lane.aclose()
+
+
+async def test_a_closed_client_connects_no_more(cluster: LocalCluster) -> None:
+    client = await ShardClient.connect(RedisOptions(cluster.url, timeout_s=FAILOVER_TIMEOUT_S))
+    write = pack("SET", keys.tag(0) + b":test", "")
+    await client.call(0, write)
+    for node in cluster.nodes:
+        node.send(signal.SIGSTOP)
+    calling = asyncio.create_task(client.call(0, write))
+    await asyncio.sleep(0.1)
+    await client.aclose()
+    for node in cluster.nodes:
+        node.send(signal.SIGCONT)
+    async with asyncio.timeout(FAILOVER_TIMEOUT_S / 4):  # at once, not at the end of its time
+        with pytest.raises(NotConfirmed, match="closed"):
+            await calling
+        with pytest.raises(Unavailable, match="closed"):
+            await client.call(0, write)
 
 
 async def test_who_is_down_and_which_primary_lacks_a_replica(
@@ -253,18 +293,35 @@ async def test_a_cluster_started_again_has_its_data(
 async def test_a_nearly_full_server_gets_no_new_ballots(
     cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
 ) -> None:
+    """Nobody's second sending counts, but whoever sends again is told what became of the first."""
     ballot = ballot_hash(*roll.electors[0])
+    on_it = [h for h in (ballot_hash(*e) for e in roll.electors) if h[0] == ballot[0]]
+    voter, repeater = on_it[1:3]
+    for request_id in (b"1" * 16, b"2" * 16):
+        await store.cast(repeater, LAW, "oui", request_id)
+    await store.cast(voter, LAW, "oui", b"a" * 16)
     async with (await primary_of(cluster, ballot[0])).client() as redis:
         used_bytes = int((await redis.info("memory"))["used_memory"])
         await redis.config_set("maxmemory", used_bytes)
         await client.node_memory()
-        with pytest.raises(Overloaded, match="nearly full"):
-            await store.cast(ballot, LAW, "oui", b"a" * 16)
+        waiting = await redis.xlen(keys.outbox_key(ballot[0]))
+        for new in (
+            (ballot, LAW, "oui", b"a" * 16),
+            (voter, LAW, "oui", b"b" * 16),
+            (bytes([ballot[0]]) + b"stranger" * 3 + b"1234567", LAW, "oui", b"a" * 16),
+        ):
+            with pytest.raises(Overloaded, match="nearly full"):
+                await store.cast(*new)
+        assert await store.cast(voter, LAW, "oui", b"a" * 16) == Cast("accepted")
+        assert await store.cast(voter, LAW, "non", b"a" * 16) == Cast("conflict")
+        assert await store.cast(repeater, LAW, "oui", b"2" * 16) == Cast("duplicate", 1)
+        assert await redis.xlen(keys.outbox_key(ballot[0])) == waiting
         others = [h for h in (ballot_hash(*e) for e in roll.electors) if not client.is_full(h[0])]
         assert await store.cast(others[0], LAW, "oui", b"a" * 16) == Cast("accepted")
         await redis.config_set("maxmemory", 2 * used_bytes)
         await client.node_memory()
         assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
+        assert await store.cast(voter, LAW, "oui", b"b" * 16) == Cast("duplicate", 1)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +389,8 @@ async def test_functions_of_another_version_are_left_alone(
     name = functions.qualified("cast").decode()
     async with (await primary_of(cluster, ballot[0])).client() as redis:
         await redis.function_flush("SYNC")
-        old = functions.sources()[0].decode().replace(name, "scrutin_cast_0ld")
+        digest = name.rpartition("_")[2]
+        old = functions.sources()[0].decode().replace(digest, "0ld")
         await redis.function_load(old)
         assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
         libraries = [library[1].decode() for library in await redis.function_list()]

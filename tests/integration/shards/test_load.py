@@ -11,10 +11,13 @@ from hashgen import BallotHasher, ballot_hash
 from hashgen.errors import DatabaseError
 from hashgen.generate import Options
 from shards import keys
+from shards.census import on_roll
 from shards.client import ShardClient
 from shards.command import pack
 from shards.errors import ConfigurationError, RollConflict, RollLost, RollMissing, ShardsError
 from shards.load import buckets_of, count_electors, load_roll
+from shards.localcluster import LocalCluster
+from shards.options import RedisOptions
 from shards.roll import RollStore, read_roll_info
 from tests.support.rolls import LAW, Roll, load, make_roll, open_election
 
@@ -74,6 +77,19 @@ async def test_a_killed_load_goes_on(client: ShardClient, roll: Roll) -> None:
     info = await read_roll_info(client)
     counts = await count_electors(client, info.buckets_per_shard)
     assert sum(counts) == info.electors == len(roll.electors)
+
+
+async def test_many_hashes_are_looked_up_a_bounded_number_at_a_time(
+    cluster: LocalCluster, store: RollStore, roll: Roll
+) -> None:
+    known = [ballot_hash(*elector) for elector in roll.electors[:1500]]
+    strangers = [ballot_hash(nas, code[::-1] + "X", law) for nas, code, law in roll.electors[:1500]]
+    client = await ShardClient.connect(RedisOptions(cluster.url, waiting_max=1025))
+    try:
+        found = await on_roll(client, known + strangers, store.info.buckets_per_shard)
+    finally:
+        await client.aclose()
+    assert found == set(known)
 
 
 @pytest.mark.parametrize("whole_shard", [False, True])
