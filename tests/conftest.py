@@ -4,15 +4,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shards.localcluster import LocalCluster
+
+# Properties are about what is right; how long an example takes is the machine's matter.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCluster]:
-    """Three primaries and three replicas, persisting; tests that use it flush what they need."""
+    """Three primaries and three replicas, persisting; tests that use it flush what they need.
+
+    No test of it stops a server, so no slow disk shall look like a server that is lost.
+    """
     directory: Path = tmp_path_factory.mktemp("cluster")
-    async with LocalCluster(directory, node_timeout_ms=2000) as running:
+    async with LocalCluster(directory, node_timeout_ms=10_000) as running:
         yield running
 
 

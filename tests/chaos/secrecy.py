@@ -1,11 +1,11 @@
 """That what identifies an elector is nowhere in the online system."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.rolls import Elector
+from tests.support.walking import files_below
 
 NAS = re.compile(rb"(?<![0-9A-Za-z])[0-9]{9}(?![0-9A-Za-z])")
 CODE = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Z]{8}(?![0-9A-Za-z])")
@@ -29,27 +29,13 @@ class Secrets:
         """Return the files below a directory that hold one: logs, and all data of the engines."""
         return [
             f"a NAS or a code is in {path.relative_to(directory)}"
-            for path in _files(directory)
+            for path in files_below(directory)
             if self.found_in(_content(path))
         ]
-
-
-# Engines drop parts that they merged at any time: what is gone meanwhile is kept nowhere.
-
-
-def _files(directory: Path) -> list[Path]:
-    found = os.walk(directory, onerror=_unless_gone)
-    paths = (Path(parent, name) for parent, _, names in found for name in names)
-    return sorted(path for path in paths if path.is_file())
 
 
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except FileNotFoundError:  # a part that was merged: what is gone is kept nowhere
         return b""
-
-
-def _unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error

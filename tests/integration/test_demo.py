@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ import pytest
 from tests.support.demo import Demo, eventually, ports, running
 
 START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
 SEED_CARD = {"nas": "123456789", "code": "ABC123", "law_id": "L2025-001"}
 
 
@@ -27,7 +27,7 @@ def test_a_vote_its_duplicates_and_a_clean_end(tmp_path: Path) -> None:
             again = demo.vote(card, "non")
             assert (again.status_code, again.json()["attempt_count"]) == (409, attempt)
         assert demo.vote(card | {"code": "WRONGCODE"}).status_code == 403
-        eventually(lambda: demo.results()["oui_count"] == 1, 2)
+        eventually(lambda: demo.results()["oui_count"] == 1, 10)
         assert demo.sql("SELECT oui_count, non_count FROM scrutin.vote_results") == "1\t0\n"
         assert demo.http.get("/fr/").status_code == 200
         assert demo.http.get("/ops").status_code == 401
@@ -37,10 +37,8 @@ def test_a_vote_its_duplicates_and_a_clean_end(tmp_path: Path) -> None:
 
         children = demo.children()
         assert len(children) == 9  # 6 Redis servers, ClickHouse, drainer, edge
-        began_s = time.monotonic()
         demo.process.send_signal(signal.SIGINT)
-        assert demo.process.wait(10) == 0
-        assert time.monotonic() - began_s < 10
+        assert demo.process.wait(STOP_TIMEOUT_S) == 0
         assert not any(child.is_running() for child in children)
         assert not demo.data.exists()
         for url in (demo.url, demo.clickhouse_url):
@@ -55,7 +53,7 @@ def test_the_customers_own_elector(tmp_path: Path) -> None:
     with running(*ports(), "--csv", str(csv_file), log=tmp_path / "log") as demo:
         answer = demo.vote(SEED_CARD)
         assert answer.status_code == 202
-        eventually(lambda: demo.results()["oui_count"] == 1, 2)
+        eventually(lambda: demo.results()["oui_count"] == 1, 10)
         [row] = demo.sql(
             "SELECT vote_hash, law_id, vote, status, toString(request_id) AS request_id"
             " FROM scrutin.vote_audit FORMAT JSONEachRow"
@@ -78,10 +76,10 @@ def test_what_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
         for child in demo.children():
             child.kill()
         eventually(lambda: accepted(demo, second), 30)
-        assert demo.vote(first).status_code == 409
+        eventually(lambda: demo.vote(first).status_code == 409, 30)  # its shard may be another
         eventually(lambda: demo.results()["oui_count"] == 2, 10)
         demo.process.send_signal(signal.SIGTERM)
-        assert demo.process.wait(10) == 0
+        assert demo.process.wait(STOP_TIMEOUT_S) == 0
 
     with running(*arguments, log=tmp_path / "log") as demo:
         assert demo.cards() == [first, second, third]
@@ -149,5 +147,5 @@ def test_ctrl_c_while_starting(tmp_path: Path) -> None:
     eventually(lambda: "starting Redis" in log.read_text(), START_TIMEOUT_S)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(STOP_TIMEOUT_S) == 0
     assert not any(child.is_running() for child in children)

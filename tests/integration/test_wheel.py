@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("hashgen", "shards", "clickhouse", "edge")
 EXTENSION = "hashgen/_native.abi3.so"
 
+pytestmark = pytest.mark.timeout(600)  # it compiles, perhaps when another build is done
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

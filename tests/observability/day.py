@@ -23,6 +23,7 @@ from tests.support.edges import SCRUTIN
 from tests.support.identities import Identities
 from tests.support.prometheus import Prometheus, node_exporter
 from tests.support.rolls import Elector, read_electors
+from tests.support.walking import files_below
 
 ELECTORS = 2000
 CARDS = 3  # on the demo's banner, for whoever tries it
@@ -122,7 +123,7 @@ class Day:
 
         The demo starts it again, perhaps before any edge has looked.
         """
-        logs = [*self.demo.data.rglob("edge.log"), self._edge.log]
+        logs = [self.demo.data / "edge.log", self._edge.log]
 
         def noticed() -> bool:
             if any("Redis is partly" in log.read_text(errors="replace") for log in logs):
@@ -153,8 +154,9 @@ class Day:
         """
         texts = {"banner": self.demo.banner}
         # The demo's and its services', what it said on standard error, and the second edge's.
-        logs = [*self.demo.data.rglob("*.log"), *self.demo.data.parent.glob("*.log")]
-        logs += [path for path in self.prometheus.directory.rglob("*") if path.is_file()]
+        logs = [path for path in files_below(self.demo.data) if path.suffix == ".log"]
+        logs += self.demo.data.parent.glob("*.log")
+        logs += files_below(self.prometheus.directory)
         for path in logs:
             texts[str(path)] = path.read_bytes().decode(errors="replace")
         for url in self.metrics_urls() + [f"{url}/api/v1/health" for url in self.edge_urls]:

@@ -76,7 +76,7 @@ def test_every_alert_watches_series_that_are_there(day: Day) -> None:
     """An alert on a misspelt series would never fire, and nobody would notice."""
     watched = {selector for alert in alerts() for selector in selectors(alert.expression)}
     assert len(watched) > 20
-    assert not without_series(day, watched)
+    eventually(lambda: not without_series(day, watched), TIMEOUT_S)
     for alert in alerts():
         day.prometheus.query(alert.expression)
 

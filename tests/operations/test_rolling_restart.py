@@ -9,7 +9,7 @@ from tests.operations.electorate import prepare
 from tests.operations.rolling import roll_through
 
 RATE_PER_S = 150.0
-VOTES = RATE_PER_S * 120
+VOTES = RATE_PER_S * 300
 
 
 @pytest.mark.timeout(240)

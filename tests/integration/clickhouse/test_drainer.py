@@ -199,7 +199,7 @@ async def test_unknown_outcome_is_sent_again_before_anything_else(
     """The insert is applied, its answer is lost; meanwhile more events come."""
     port = int(clickhouse_server.url.rsplit(":", 1)[1])
     async with FaultProxy(port).running() as proxy:
-        through_proxy = await connect(proxy.url, timeout_s=0.7)
+        through_proxy = await connect(proxy.url, timeout_s=3)
         one = drainer(redis, through_proxy, options=DrainOptions())
         first, later = events[:150], events[150:300]
         await append(redis, first)

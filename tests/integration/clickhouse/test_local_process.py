@@ -21,6 +21,8 @@ from clickhouse.migrations import migrate
 from clickhouse.sink import VoteSink
 from tests.support.clickhouse import batch_of, random_events, send
 
+# A block a row: no block may sleep longer than three seconds.
+ASLEEP = "SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1"
 COUNT = b"SELECT count() FROM vote_audit FINAL"
 
 
@@ -77,7 +79,7 @@ async def test_many_waiting_are_refused_not_piled_up(tmp_path: Path) -> None:
         async with aiohttp.ClientSession(connector=connector) as session:
 
             async def ask() -> tuple[int, str]:
-                async with session.post(server.url, data="SELECT sleep(2)") as answer:
+                async with session.post(server.url, data=ASLEEP) as answer:
                     return answer.status, await answer.text()
 
             asking = [asyncio.create_task(ask()) for _ in range(205)]

@@ -95,14 +95,16 @@ async def test_a_page_that_is_refused_is_a_page(
         httpx.AsyncClient(base_url=edge.url) as http,
     ):
         me = {"X-Forwarded-For": "203.0.113.3"}
-        pages = [await http.get("/fr/choose", headers=me) for _ in range(20)]
+        pages = await asyncio.gather(*(http.get("/fr/choose", headers=me) for _ in range(20)))
         refused = next(page for page in pages if page.status_code == 429)
         assert refused.headers["content-type"].startswith("text/html")
         assert "rechargez cette page" in refused.text
         assert refused.headers["retry-after"] == "1"
         assert "frame-ancestors 'none'" in refused.headers["content-security-policy"]
         form = ballot(elector, request_id=new_id())
-        votes = [await http.post("/en/vote", data=form, headers=me) for _ in range(20)]
+        votes = await asyncio.gather(
+            *(http.post("/en/vote", data=form, headers=me) for _ in range(20))
+        )
         held = next(page for page in votes if page.status_code == 429)
         assert f'name="request_id" value="{form["request_id"]}"' in held.text
         assert "Many people are voting" in held.text
@@ -193,15 +195,18 @@ async def test_a_client_over_its_rate_is_told_when_to_return(
         other = {"X-Forwarded-For": "203.0.113.6"}
         statuses = [(await api.vote(ballot(elector), first)).status_code for _ in range(5)]
         assert 429 not in statuses
-        refused = [await api.vote(ballot(elector), forged) for _ in range(5)]
+        refused = await asyncio.gather(*(api.vote(ballot(elector), forged) for _ in range(20)))
         limited = [answer for answer in refused if answer.status_code == 429]
         assert limited, "what a client writes itself into the header does not count"
         assert limited[0].headers["retry-after"] == "1"
         assert limited[0].json()["type"] == "/docs#rate-limited"
         assert (await api.vote(ballot(elector), other)).status_code == 409
-        page = await http.post("/fr/vote", data=ballot(elector), headers=first)
-        assert (page.status_code, page.headers["retry-after"]) == (429, "1")
-        assert "Veuillez réessayer" in page.text
+        pages = await asyncio.gather(
+            *(http.post("/fr/vote", data=ballot(elector), headers=first) for _ in range(20))
+        )
+        held = next(page for page in pages if page.status_code == 429)
+        assert held.headers["retry-after"] == "1"
+        assert "Veuillez réessayer" in held.text
 
 
 async def test_metrics_are_limited_and_probes_are_not(
@@ -216,8 +221,8 @@ async def test_metrics_are_limited_and_probes_are_not(
     ):
         other = {"X-Forwarded-For": "203.0.113.99"}
         api = Documented(http, (await http.get("/openapi.json", headers=other)).json())
-        answers = [await api.get("/metrics") for _ in range(30)]
-        assert [answer.status_code for answer in answers[:5]] == [200] * 5
+        answers = await asyncio.gather(*(api.get("/metrics") for _ in range(30)))
+        assert sum(answer.status_code == 200 for answer in answers) >= 5
         refused = [answer for answer in answers if answer.status_code == 429]
         assert refused[0].json()["type"] == "/docs#rate-limited"
         for path in ("/api/v1/health", "/api/v1/ready"):

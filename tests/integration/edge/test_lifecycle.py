@@ -149,7 +149,7 @@ async def test_while_stopping_it_is_not_ready_but_serves(
 ) -> None:
     settings = {"redis_url": loaded.url, "election": elections.live}
     async with (
-        EdgeProcess(tmp_path, **settings, shutdown_delay_s=3) as edge,
+        EdgeProcess(tmp_path, **settings, shutdown_delay_s=8) as edge,
         httpx.AsyncClient(base_url=edge.url) as http,
     ):
         edge.process.send(signal.SIGTERM)
@@ -157,7 +157,7 @@ async def test_while_stopping_it_is_not_ready_but_serves(
         async def unready() -> bool:
             return (await http.get("/api/v1/ready")).status_code == 503
 
-        await until(unready, "not ready", timeout_s=2)
+        await until(unready, "not ready", timeout_s=6)
         answer = await http.get("/api/v1/ready")
         assert answer.json()["detail"] == "stopping"
         assert answer.headers["retry-after"]

@@ -271,9 +271,7 @@ async def test_titles_follow_the_language_asked_for(api: Documented, elector: El
     assert french.headers["content-language"] == "fr"
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.binary(max_size=5000)
     | st.recursive(

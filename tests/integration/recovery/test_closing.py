@@ -36,7 +36,7 @@ from tests.support.edges import EdgeProcess, until
 from tests.support.rolls import Roll, load, open_election
 
 OTHER_LAW = LAWS[1]
-STORM_MS = 1000
+STORM_MS = 2000
 BEGUN = 50  # votes accepted before the hour of closing is set
 
 
@@ -124,10 +124,10 @@ async def test_a_storm_across_the_second_of_closing_is_decided_once(
                 answer = await http.post("/api/v1/vote", json=fields)
                 told[answer.status_code, answer.json()["status"]] += 1
                 closed += answer.json()["status"] == "closed"
-                await asyncio.sleep(0.01)  # so that voters are left when it closes
+                await asyncio.sleep(0.02)  # so that voters are left when it closes
 
         async def close() -> int:
-            """Have voting closed a second after it is under way; return when, in ms."""
+            """Have voting closed two seconds after it is under way; return when, in ms."""
 
             async def begun() -> bool:
                 return told[202, "accepted"] >= BEGUN

@@ -3,7 +3,7 @@ import pickle
 import traceback
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hashgen import (
@@ -33,9 +33,6 @@ REASONS = {
     },
     "vote": {"must be 'oui' or 'non'"},
 }
-
-# A busy machine is no fault of the hash.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 keys = st.binary(min_size=32, max_size=32)
 separators = st.text(st.sampled_from(oracle.SEPARATORS), max_size=2)
@@ -70,7 +67,6 @@ def hashed_or_refused(hasher: BallotHasher, *fields: str) -> bytes | FieldError:
         return error
 
 
-@unhurried
 @given(nas=nas_texts, code=code_texts, law_id=law_texts, key=st.none() | keys)
 def test_like_the_oracle(nas: str, code: str, law_id: str, key: bytes | None) -> None:
     hasher = BallotHasher() if key is None else BallotHasher("hmac-sha256", key)
@@ -87,7 +83,6 @@ def test_like_the_oracle(nas: str, code: str, law_id: str, key: bytes | None) ->
     assert outcome.field == field
 
 
-@unhurried
 @given(
     nas=st.from_regex(r"\A[0-9]{9}\Z"),
     code=st.from_regex(r"\A[A-Z0-9]{6,32}\Z"),
@@ -101,7 +96,6 @@ def test_hmac_and_plain_hash_of_good_fields(nas: str, code: str, law_id: str, ke
     assert keyed.hash(nas, code, law_id) == oracle.ballot_hash(nas, code, law_id, key)
 
 
-@unhurried
 @given(nas=any_text | nas_texts, code=any_text | code_texts, law_id=any_text | law_texts)
 def test_an_error_never_holds_the_value(nas: str, code: str, law_id: str) -> None:
     error = hashed_or_refused(BallotHasher(), nas, code, law_id)
@@ -139,7 +133,6 @@ def test_a_row_of_a_batch_that_is_no_tuple_of_text() -> None:
         assert "012345678" not in str(refused.value)
 
 
-@unhurried
 @given(key=keys)
 def test_the_fingerprint_names_the_key(key: bytes) -> None:
     hasher = BallotHasher("hmac-sha256", key)

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hashgen._native import BallotHasher, Electors, read_shard
@@ -71,7 +71,6 @@ def hashes_of(electors: Electors, hasher: BallotHasher, directory: Path) -> list
     return [raw[at : at + 32] for at in range(0, len(raw), 32)]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     file=files(),
     block_bytes=st.integers(1, 200),
