@@ -4,7 +4,7 @@ import asyncio
 import re
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -80,20 +80,20 @@ async def test_a_failed_identification_takes_as_long_whichever_part_is_wrong(
     assert max(medians.values()) < 1.5 * min(medians.values()), medians
 
 
-async def test_a_page_that_is_refused_is_a_page(
-    loaded: LocalCluster, elections: Elections, elector: Elector, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def limiting(
+    loaded: LocalCluster, elections: Elections, tmp_path: Path
+) -> AsyncIterator[EdgeProcess]:
+    """An edge that lets a client ask five times a second, and believes who the client is."""
+    settings = {"redis_url": loaded.url, "election": elections.live}
+    limits = {"client_rate_limit_per_s": 5, "trusted_proxies": "127.0.0.0/8"}
+    async with EdgeProcess(tmp_path, **settings, **limits) as running:
+        yield running
+
+
+async def test_a_page_that_is_refused_is_a_page(limiting: EdgeProcess, elector: Elector) -> None:
     """The limit on reads leaves the vote alone: its page counts as a vote and keeps the form."""
-    async with (
-        EdgeProcess(
-            tmp_path,
-            redis_url=loaded.url,
-            election=elections.live,
-            client_rate_limit_per_s=5,
-            trusted_proxies="127.0.0.0/8",
-        ) as edge,
-        httpx.AsyncClient(base_url=edge.url) as http,
-    ):
+    async with httpx.AsyncClient(base_url=limiting.url) as http:
         me = {"X-Forwarded-For": "203.0.113.3"}
         pages = await asyncio.gather(*(http.get("/fr/choose", headers=me) for _ in range(20)))
         refused = next(page for page in pages if page.status_code == 429)
@@ -178,15 +178,9 @@ async def test_a_form_that_is_too_large(edge: EdgeProcess, step: str) -> None:
 
 
 async def test_a_client_over_its_rate_is_told_when_to_return(
-    loaded: LocalCluster, elections: Elections, elector: Elector, tmp_path: Path
+    limiting: EdgeProcess, elector: Elector
 ) -> None:
-    settings = {"redis_url": loaded.url, "election": elections.live}
-    async with (
-        EdgeProcess(
-            tmp_path, **settings, client_rate_limit_per_s=5, trusted_proxies="127.0.0.0/8"
-        ) as edge,
-        httpx.AsyncClient(base_url=edge.url) as http,
-    ):
+    async with httpx.AsyncClient(base_url=limiting.url) as http:
         # the document is asked for as another client
         document = await http.get("/openapi.json", headers={"X-Forwarded-For": "203.0.113.99"})
         api = Documented(http, document.json())
@@ -210,15 +204,9 @@ async def test_a_client_over_its_rate_is_told_when_to_return(
 
 
 async def test_metrics_are_limited_and_probes_are_not(
-    loaded: LocalCluster, elections: Elections, elector: Elector, tmp_path: Path
+    limiting: EdgeProcess, elector: Elector
 ) -> None:
-    settings = {"redis_url": loaded.url, "election": elections.live}
-    async with (
-        EdgeProcess(
-            tmp_path, **settings, client_rate_limit_per_s=5, trusted_proxies="127.0.0.0/8"
-        ) as edge,
-        httpx.AsyncClient(base_url=edge.url) as http,
-    ):
+    async with httpx.AsyncClient(base_url=limiting.url) as http:
         other = {"X-Forwarded-For": "203.0.113.99"}
         api = Documented(http, (await http.get("/openapi.json", headers=other)).json())
         answers = await asyncio.gather(*(api.get("/metrics") for _ in range(30)))

@@ -210,16 +210,31 @@ async def test_a_stalled_server_costs_no_more_than_the_timeout(
         await client.aclose()
 
 
+class Sending:
+    """Tells when calls leave."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+
+    def batch_sent(self, size: int) -> None:
+        assert size > 0
+        self.began.set()
+
+    def durability_waited(self, seconds: float) -> None:
+        assert seconds >= 0
+
+
 async def test_a_stalled_server_leaves_known_what_was_sent(cluster: LocalCluster) -> None:
     primary = await primary_of(cluster, 0)
-    durability = Durability("fsync")
+    durability, sending = Durability("fsync"), Sending()
     address = Address("127.0.0.1", primary.port)
-    lane = Lane(address, endpoint_of(cluster.url), durability, timeout_s=1.0, observer=None)
+    lane = Lane(address, endpoint_of(cluster.url), durability, timeout_s=1.0, observer=sending)
     write = pack("SET", keys.tag(0) + b":test", "")
     await lane.submit(write)
     primary.send(signal.SIGSTOP)
+    sending.began.clear()
     sent = lane.submit(write)
-    await asyncio.sleep(0.1)
+    await sending.began.wait()
     waiting = lane.submit(write)  # for the confirmation of the one before
     with pytest.raises(ConnectionLost):
         await sent
@@ -230,13 +245,15 @@ async def test_a_stalled_server_leaves_known_what_was_sent(cluster: LocalCluster
 
 
 async def test_a_closed_client_connects_no_more(cluster: LocalCluster) -> None:
-    client = await ShardClient.connect(RedisOptions(cluster.url, timeout_s=FAILOVER_TIMEOUT_S))
+    options, sending = RedisOptions(cluster.url, timeout_s=FAILOVER_TIMEOUT_S), Sending()
+    client = await ShardClient.connect(options, sending)
     write = pack("SET", keys.tag(0) + b":test", "")
     await client.call(0, write)
     for node in cluster.nodes:
         node.send(signal.SIGSTOP)
+    sending.began.clear()
     calling = asyncio.create_task(client.call(0, write))
-    await asyncio.sleep(0.1)
+    await sending.began.wait()
     await client.aclose()
     for node in cluster.nodes:
         node.send(signal.SIGCONT)
