@@ -156,12 +156,16 @@ class LocalNode(LocalProcess):
             ssl_ca_certs=str(self._certificate.authority),
         )
 
+    def check_alive(self) -> None:
+        """Raise `Unavailable` with its log if it ended."""
+        if not self.alive:
+            raise Unavailable(f"{self.name} ended:\n{self.log_tail()}")
+
     async def wait_ready(self) -> None:
         """Wait until it answers; raises `Unavailable` with its log when it ends instead."""
         async with self.client() as redis, asyncio.timeout(READY_TIMEOUT_S):
             while True:
-                if not self.alive:
-                    raise Unavailable(f"{self.name} ended:\n{self.log_tail()}")
+                self.check_alive()
                 try:
                     await redis.ping()
                 except (RedisError, OSError):
@@ -238,13 +242,17 @@ class LocalCluster:
             node.stop()
 
     async def wait_healthy(self) -> None:
-        """Wait until every node sees all slots served and every replica is in step."""
+        """Wait until every node sees all slots served and every replica is in step.
+
+        Raises `Unavailable` with its log when one ends instead.
+        """
         async with asyncio.timeout(READY_TIMEOUT_S):
             await asyncio.gather(*(self._wait_node_healthy(node) for node in self.nodes))
 
     async def _wait_node_healthy(self, node: LocalNode) -> None:
         async with node.client() as redis:
-            while not await self._healthy(redis):  # noqa: ASYNC110
+            while not await self._healthy(redis):
+                node.check_alive()
                 await asyncio.sleep(POLL_S)
 
     async def _healthy(self, redis: Redis) -> bool:

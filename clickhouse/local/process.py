@@ -1,7 +1,9 @@
 """The local engine as a child process."""
 
+import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +21,7 @@ class LocalClickHouse(LocalProcess):
 
     `port` None takes a free one, kept when it is started again. `access_file` takes the place of
     `access.xml`. With a certificate it serves HTTPS
-    to clients that show one. Blocking: from a coroutine, use `asyncio.to_thread`.
+    to clients that show one. Blocking, but for `astart`.
     """
 
     def __init__(
@@ -55,6 +57,20 @@ class LocalClickHouse(LocalProcess):
 
     def start(self) -> None:
         """Start the engine and wait until it serves; raises LocalClickHouseError."""
+        for pause_s in self._starting():
+            time.sleep(pause_s)
+
+    async def astart(self) -> None:
+        """Start as `start` does, from a coroutine; when cancelled the engine is stopped."""
+        for pause_s in self._starting():
+            try:
+                await asyncio.sleep(pause_s)
+            except asyncio.CancelledError:
+                self.stop()
+                raise
+
+    def _starting(self) -> Iterator[float]:
+        """Start the engine; yield how long to wait before the next look until it serves."""
         said_before = self.log.stat().st_size if self.log.exists() else 0
         super().start()
         deadline_s = time.monotonic() + self._start_timeout_s
@@ -66,7 +82,7 @@ class LocalClickHouse(LocalProcess):
                 raise LocalClickHouseError(
                     f"ClickHouse was not ready in {self._start_timeout_s:.0f} s; see {self.log}"
                 )
-            time.sleep(POLL_S)
+            yield POLL_S
 
     def __enter__(self) -> Self:
         self.start()

@@ -138,7 +138,7 @@ async def _ms(read: Callable[[], Awaitable[list[LawTally]]], size: Size) -> floa
 async def _engine(data: Path) -> AsyncIterator[str]:
     """Start a local ClickHouse with empty tables; yield its URL."""
     server = LocalClickHouse(data / "clickhouse")
-    await asyncio.to_thread(server.start)
+    await server.astart()
     try:
         async with connected(server.url) as clickhouse:
             await migrate(clickhouse)

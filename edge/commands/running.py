@@ -28,6 +28,10 @@ Command = Callable[..., int]
 T = TypeVar("T")
 
 
+class Stopped(Exception):
+    """Ends work that `unless` was to do, from within: a thread's, which cannot be cancelled."""
+
+
 def with_settings(*names: str) -> Callable[[Command], Command]:
     """Give a command the flags of these settings; it gets those given as `**flags`."""
 
@@ -88,10 +92,26 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if task.done():
-        return task.result()
+        try:
+            return task.result()
+        except Stopped:
+            return None
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return None
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run in a thread, and when cancelled wait until the thread has ended.
+
+    The thread would go on otherwise, and write to what its caller removes meanwhile.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _complain(error: Exception) -> None:

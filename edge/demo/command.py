@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from edge.commands.running import run, stop_on_signals, unless
+from edge.commands.running import Stopped, in_thread, run, stop_on_signals, unless
 from edge.demo.banner import TokenFiles, Urls, banner
 from edge.demo.electorate import CARDS, Electorate, prepare, read_cards
 from edge.demo.ports import choose
@@ -100,8 +100,8 @@ async def _start(stack: Stack, directory: Path, plan: Plan, stop: asyncio.Event)
     engines = asyncio.create_task(stack.start_engines())
     try:
         _say("preparing electors, their hash database and the election")
-        electorate = await asyncio.to_thread(
-            prepare, directory, plan.electors, plan.csv, _interruptible(stop)
+        electorate = await in_thread(
+            lambda: prepare(directory, plan.electors, plan.csv, _interruptible(stop))
         )
         await engines
     finally:
@@ -139,7 +139,7 @@ def _interruptible(stop: asyncio.Event) -> Report:
 
     def report(_phase: str, _done: int, _total: int) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            raise Stopped
 
     return report
 

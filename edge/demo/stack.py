@@ -96,7 +96,7 @@ class Stack:
 
     async def start_engines(self) -> None:
         """Start Redis and ClickHouse; raises their errors when one does not come up."""
-        await asyncio.gather(self.cluster.start(), asyncio.to_thread(self.clickhouse.start))
+        await asyncio.gather(self.cluster.start(), self.clickhouse.astart())
 
     async def load(self, electorate: Electorate) -> None:
         """Load the roll; what was loaded or voted on already stays as it is."""

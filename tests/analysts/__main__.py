@@ -29,7 +29,7 @@ def main() -> None:
 async def _relations() -> list[Relation]:
     with tempfile.TemporaryDirectory(prefix="scrutin-analysts-") as directory:
         server = LocalClickHouse(Path(directory))
-        await asyncio.to_thread(server.start)
+        await server.astart()
         try:
             async with connected(server.url) as client:
                 await migrate(client)

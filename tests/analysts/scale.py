@@ -34,7 +34,7 @@ async def measure(audit_rows: int, choices: list[Choice]) -> Figures:
     """Fill tables in a directory of their own and run every query; takes minutes."""
     with tempfile.TemporaryDirectory(prefix="scrutin-analysts-") as directory:
         server = LocalClickHouse(Path(directory))
-        await asyncio.to_thread(server.start)
+        await server.astart()
         try:
             async with connected(server.url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as client:
                 await migrate(client)

@@ -92,7 +92,7 @@ class ChaosStack:
     async def start(self) -> None:
         """Start all, load the roll and wait until votes are taken."""
         await self._wire()
-        await asyncio.gather(self.cluster.start(), asyncio.to_thread(self.clickhouse.start))
+        await asyncio.gather(self.cluster.start(), self.clickhouse.astart())
         await self._load()
         for process in (*self.drainers, *self.edges):
             process.start()

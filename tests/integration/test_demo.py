@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.demo import Demo, eventually, ports, running
+from tests.support.demo import Demo, ended, eventually, ports, running
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
@@ -39,7 +40,7 @@ def test_a_vote_its_duplicates_and_a_clean_end(tmp_path: Path) -> None:
         assert len(children) == 9  # 6 Redis servers, ClickHouse, drainer, edge
         demo.process.send_signal(signal.SIGINT)
         assert demo.process.wait(STOP_TIMEOUT_S) == 0
-        assert not any(child.is_running() for child in children)
+        assert ended(children)
         assert not demo.data.exists()
         for url in (demo.url, demo.clickhouse_url):
             with socket.socket() as probe:
@@ -138,14 +139,46 @@ def test_a_bad_csv_ends_the_demo_with_its_reason(tmp_path: Path) -> None:
     assert "12345678" not in run.stderr.replace(str(tmp_path), "")
 
 
-def test_ctrl_c_while_starting(tmp_path: Path) -> None:
-    log = tmp_path / "log"
+@pytest.mark.parametrize("moment", ["scrutin-demo-*", "*/electors.csv", "*/clickhouse/data"])
+def test_ctrl_c_while_starting(moment: str, tmp_path: Path) -> None:
+    """Ends all, and leaves nothing, whatever was being made when it came."""
+    log, temporary = tmp_path / "log", tmp_path / "temporary"
+    temporary.mkdir()
     with log.open("w") as steps:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "demo", *ports()], stderr=steps, stdout=steps
+            [sys.executable, "-m", "edge", "demo", *ports(), "--electors", "300000"],
+            stderr=steps,
+            stdout=steps,
+            env=os.environ | {"TMPDIR": str(temporary)},
         )
+    eventually(lambda: any(temporary.glob(moment)), START_TIMEOUT_S)
     eventually(lambda: "starting Redis" in log.read_text(), START_TIMEOUT_S)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    assert process.wait(STOP_TIMEOUT_S) == 0
-    assert not any(child.is_running() for child in children)
+    assert process.wait(STOP_TIMEOUT_S) == 0, log.read_text()
+    assert ended(children)
+    assert list(temporary.iterdir()) == []
+
+
+def test_ctrl_c_waits_for_the_thread_that_prepares(tmp_path: Path) -> None:
+    """Nothing is removed while a thread may still write to it."""
+    log, temporary, pipe = tmp_path / "log", tmp_path / "temporary", tmp_path / "electors.csv"
+    temporary.mkdir()
+    os.mkfifo(pipe)
+    with log.open("w") as steps:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "demo", *ports(), "--csv", str(pipe)],
+            stderr=steps,
+            stdout=steps,
+            env=os.environ | {"TMPDIR": str(temporary)},
+        )
+    with pipe.open("w"):  # returns once the thread reads
+        [directory] = temporary.iterdir()
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+        assert directory.exists()
+        pipe.unlink()
+        pipe.write_text("nas,code,law_id\n")  # it is opened once more
+    assert process.wait(STOP_TIMEOUT_S) == 0, log.read_text()
+    assert list(temporary.iterdir()) == []

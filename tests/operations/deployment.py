@@ -113,7 +113,7 @@ class Deployment:
 
     async def start(self, database: HashDatabase) -> None:
         """Start all, load the roll and wait until votes are taken."""
-        await asyncio.gather(self.cluster.start(), asyncio.to_thread(self.clickhouse.start))
+        await asyncio.gather(self.cluster.start(), self.clickhouse.astart())
         redis = await self.connect()
         try:
             await load_roll(redis, database, load_election(self.election))

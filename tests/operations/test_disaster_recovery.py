@@ -141,7 +141,7 @@ class World:
         """Take the server and its tables, not the copies; start an empty one."""
         self.clickhouse.kill()
         shutil.rmtree(self.directory / "clickhouse/data")
-        await asyncio.to_thread(self.clickhouse.start)
+        await self.clickhouse.astart()
 
     async def snapshots_are_made(self) -> None:
         """Wait until every primary has written a snapshot by itself."""
@@ -192,7 +192,7 @@ async def _last_save(node: LocalNode) -> float:
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     world = World(tmp_path_factory.mktemp("disaster"))
     try:
-        await asyncio.gather(world.cluster.start(), asyncio.to_thread(world.clickhouse.start))
+        await asyncio.gather(world.cluster.start(), world.clickhouse.astart())
         yield world
     finally:
         world.cluster.stop()

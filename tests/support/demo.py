@@ -64,6 +64,12 @@ class Demo:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
+def ended(children: list[psutil.Process]) -> bool:
+    """Say whether all are gone; a dead parent's are so once the system has collected them."""
+    _, alive = psutil.wait_procs(children, timeout=30)
+    return not alive
+
+
 def eventually(holds: Callable[[], bool], timeout_s: float) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not holds():

@@ -15,10 +15,11 @@ from clickhouse.tally import read_tallies
 from clickhouse.verify import Verifier
 from edge.bench.rehearsal.attempts import Expected, write_attempts
 from edge.bench.rehearsal.casting import POLL_S, STALLED_S, THREADS, Cast, Generator
-from edge.bench.rehearsal.phases import Phases, in_thread
+from edge.bench.rehearsal.phases import Phases
 from edge.bench.rehearsal.reconciling import Check, Ended, reconcile
 from edge.bench.rehearsal.watching import Watch, size_bytes
 from edge.bench.serving import VOTE_PATH
+from edge.commands.running import in_thread
 from edge.demo.electorate import Electorate, prepare, read_cards
 from edge.demo.stack import Ports, Stack
 from edge.errors import RehearsalFailed

@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 import msgspec
 from rich.console import Console
 
+from edge.commands.running import Stopped
 from hashgen.progress import Report, reporting
-
-T = TypeVar("T")
 
 
 class Phase(msgspec.Struct):
@@ -26,10 +24,6 @@ class Phase(msgspec.Struct):
     def rate(self) -> float:
         """Units a second."""
         return self.count / self.seconds if self.seconds else 0.0
-
-
-class Stopped(Exception):
-    """Ends a thread whose work is no longer wanted."""
 
 
 class Phases:
@@ -64,13 +58,3 @@ class Phases:
         if phase.count:
             line += f"   {phase.count:,} {phase.unit}, {phase.rate:,.0f} a second"
         self._console.print(line, highlight=False, soft_wrap=True)
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run in a thread, and when cancelled wait until the thread has ended."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise

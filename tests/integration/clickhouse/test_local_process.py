@@ -43,6 +43,17 @@ async def test_confirmed_rows_survive_kill_and_restart(tmp_path: Path) -> None:
             assert send(url, COUNT).body == b"%d\n" % (start + 300)
 
 
+async def test_a_start_that_is_cancelled_leaves_no_engine(tmp_path: Path) -> None:
+    server = LocalClickHouse(tmp_path)
+    starting = asyncio.create_task(server.astart())
+    await asyncio.sleep(0)  # it runs until its first pause
+    assert server.alive
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not server.alive
+
+
 def test_stops_cleanly_in_the_middle_of_a_query(tmp_path: Path) -> None:
     server = LocalClickHouse(tmp_path)
     server.start()

@@ -146,7 +146,7 @@ async def test_drain_results_and_a_healthy_doctor(
     loaded: LocalCluster, elections: Elections, elector: Elector, tmp_path: Path
 ) -> None:
     clickhouse = LocalClickHouse(tmp_path / "clickhouse")
-    await asyncio.to_thread(clickhouse.start)
+    await clickhouse.astart()
     settings = {
         "redis_url": loaded.url,
         "clickhouse_url": clickhouse.url,

@@ -343,7 +343,7 @@ async def test_drains_beside_serving(
         await drainer("waiting")
         assert (await http.post("/api/v1/vote", json=ballot(elector))).status_code == 202
         assert "clickhouse_up 0.0" in (await http.get("/metrics")).text
-        await asyncio.to_thread(clickhouse.start)
+        await clickhouse.astart()
         try:
             await drainer("running")
             query = "SELECT count() FROM scrutin.ballots WHERE law_id = {law_id:String}"

@@ -19,6 +19,7 @@ from edge.bench.rehearsal.attempts import write_attempts
 from edge.bench.rehearsal.casting import THREADS, Generator
 from hashgen.sample import write_sample
 from shards.results import LawTally
+from tests.support.demo import ended
 from tests.support.edges import SCRUTIN
 from tests.support.rolls import LAW
 
@@ -84,7 +85,7 @@ def test_ctrl_c_ends_everything_and_leaves_nothing(tmp_path: Path) -> None:
         ran.send_signal(signal.SIGINT)
         said, _ = ran.communicate(timeout=30)
     assert ran.returncode == 130, said
-    assert not any(child.is_running() for child in children)
+    assert ended(children)
     assert list(temporary.iterdir()) == []
     assert not (tmp_path / "out").exists()
 

@@ -48,7 +48,7 @@ async def before_closing(
     roles = f"<clickhouse>\n{roles_xml(with_results=False)}</clickhouse>\n"
     (directory / "access.d" / "roles.xml").write_text(roles)
     server = LocalClickHouse(directory / "clickhouse", access_file=rights)
-    await asyncio.to_thread(server.start)
+    await server.astart()
     yield server
     await asyncio.to_thread(server.stop)
 

@@ -284,6 +284,8 @@ async def test_who_is_down_and_which_primary_lacks_a_replica(
         online = [state.replicas_online for state in (await client.primaries()).values()]
         assert sorted(online) == [0, 1, 1]
         assert all(state.aof_ok for state in (await client.primaries()).values())
+        with pytest.raises(Unavailable, match=f"{replica.name} ended"):
+            await cluster.wait_healthy()
     finally:
         replica.start()
         await cluster.wait_healthy()
