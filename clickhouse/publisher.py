@@ -59,12 +59,11 @@ class TallyPublisher:
             await self._take_over()
             self._begun = True
         complete_until_ms = self._complete_until_ms
+        begun_ms = int(time.time() * 1000)  # what comes while it is counted is perhaps not in it
         tallies = corrected(await count_accepted(self._clickhouse), self._corrections)
         counted_s = time.monotonic() - now_s
         corrected_by = sum(law.oui_count + law.non_count for law in self._corrections)
-        snapshot = ResultsSnapshot(
-            tallies, int(time.time() * 1000), complete_until_ms, corrected_by
-        )
+        snapshot = ResultsSnapshot(tallies, begun_ms, complete_until_ms, corrected_by)
         await publish_results(self._redis, snapshot)
         self._drained = False
         self._published_s = now_s

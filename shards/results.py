@@ -19,7 +19,8 @@ class LawTally(msgspec.Struct, frozen=True):
 class ResultsSnapshot(msgspec.Struct, frozen=True):
     """What was counted when.
 
-    `complete_until_ms`: every vote accepted before this server time is in the tallies.
+    `updated_at_ms`: when counting began, by the counter's clock; `complete_until_ms`: every vote
+    accepted before this server time is in the tallies.
     `corrected`: by how many votes they are more, or fewer, than the attempts that were accepted.
     """
 

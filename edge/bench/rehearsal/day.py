@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from clickhouse.tally import read_tallies
 from clickhouse.verify import Verifier
 from edge.bench.rehearsal.attempts import Expected, write_attempts
 from edge.bench.rehearsal.casting import POLL_S, STALLED_S, THREADS, Cast, Generator
+from edge.bench.rehearsal.freshness import Ages, watch_ages
 from edge.bench.rehearsal.phases import Phases
 from edge.bench.rehearsal.reconciling import Check, Ended, reconcile
 from edge.bench.rehearsal.watching import Watch, size_bytes
@@ -55,7 +56,8 @@ class Found(msgspec.Struct, frozen=True):
     """All that a rehearsal found.
 
     Redis' memory is without what it uses when empty; `log_bytes`: its files; `tables_bytes`:
-    ClickHouse's; `missed`: looks at the outbox that Redis did not answer.
+    ClickHouse's; `missed`: looks at the outbox that Redis did not answer; `ages`: how old the
+    results were that voters saw.
     """
 
     expected: Expected
@@ -70,6 +72,7 @@ class Found(msgspec.Struct, frozen=True):
     tables_bytes: int
     clickhouse_version: str
     missed: int
+    ages: Ages
 
     @property
     def reconciled(self) -> bool:
@@ -150,14 +153,12 @@ class Day:
         loaded_bytes = await watch.redis_bytes() - empty_bytes
         with self._phases.phase("start edge and drainers"):
             await self._start_services()
-        watching = asyncio.create_task(watch.run())
-        try:
+        ages = Ages()
+        async with _meanwhile(
+            watch.run(), watch_ages(self._stack.url, expected.tallies[0].law_id, ages)
+        ):
             cast = await self._cast(expected)
             await self._drain(watch)
-        finally:
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
         await watch.look()
         voted_bytes = await watch.redis_bytes() - empty_bytes
         await self._close(electorate, client)
@@ -195,6 +196,7 @@ class Day:
             tables_bytes,
             version,
             watch.missed,
+            ages,
         )
 
     async def _start_services(self) -> None:
@@ -288,3 +290,17 @@ class Day:
             yield client
         finally:
             await client.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _meanwhile(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do endless works in the background until the block ends; raises what one of them raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -17,7 +17,9 @@ from shards.localcluster import server_binary
 PICTURES = {
     "rehearsal-throughput.svg": "Ballots decided a second",
     "rehearsal-outbox.svg": "Events that wait for ClickHouse",
+    "rehearsal-ages.svg": "Age of the results shown",
 }
+RESULTS_AGE_S = 2  # what the API promises
 
 
 def outcome_of(options: Options, phases: list[Phase], found: Found) -> Outcome:
@@ -38,6 +40,8 @@ def outcome_of(options: Options, phases: list[Phase], found: Found) -> Outcome:
         ),
         *(Figure(name, size, "bytes", "lower") for name, size in sizes_of(found).items()),
         Figure("longest outbox", max(events for _, events in found.outbox), "events", "lower"),
+        Figure("age of the results, median", found.ages.median_s, "s", "lower"),
+        Figure("age of the results, oldest", found.ages.oldest_s, "s", "lower", goal=RESULTS_AGE_S),
         Figure("checks that do not hold", wrong, "checks", "lower", goal=0),
     ]
     return Outcome(
@@ -52,12 +56,13 @@ def outcome_of(options: Options, phases: list[Phase], found: Found) -> Outcome:
 
 
 def plots_of(found: Found) -> list[Plot]:
-    """Draw the ballots decided a second over the day, and how long the outbox was."""
-    decided, waiting = PICTURES.values()
+    """Draw over the day the ballots decided, the outbox, and how old the results were."""
+    decided, waiting, aged = PICTURES.values()
     outbox = [(at_s, float(events)) for at_s, events in found.outbox]
     return [
         Plot(decided, "s", "ballots/s", [Series("decided", found.cast.rates())]),
         Plot(waiting, "s", "events", [Series("outbox", outbox)]),
+        Plot(aged, "s", "s", [Series("age", found.ages.seen)]),
     ]
 
 
@@ -103,6 +108,8 @@ def render(options: Options, phases: list[Phase], found: Found) -> str:
         rates=_rates(found),
         pictures=PICTURES,
         missed=found.missed,
+        ages=found.ages,
+        results_age_s=RESULTS_AGE_S,
         sizes=sizes_of(found),
     )
 

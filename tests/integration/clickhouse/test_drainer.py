@@ -234,7 +234,7 @@ async def test_lost_answers_all_along(
     rng, log = random.Random(11), Log()
     port = int(clickhouse_server.url.rsplit(":", 1)[1])
     async with FaultProxy(port).running() as proxy:
-        through_proxy = await connect(proxy.url, timeout_s=0.4)
+        through_proxy = await connect(proxy.url, timeout_s=1)
         async with running(drainer(redis, through_proxy, log=log)):
             for start in range(0, len(events), 400):
                 proxy.swallowing = True

@@ -1,10 +1,14 @@
 """What a publisher of the tally believes of the tables."""
 
+import asyncio
+import time
+
 import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.publisher import TallyPublisher
 from clickhouse.sink import VoteSink
+from clickhouse.tally import count_accepted
 from shards.client import ShardClient
 from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 from tests.support.clickhouse import accepted_twice, batch_of
@@ -25,6 +29,25 @@ async def test_a_publisher_that_begins_keeps_the_correction_made_before(
     snapshot = await read_results(redis)
     assert snapshot is not None
     assert (snapshot.tallies, snapshot.corrected) == (ballots, -1)
+
+
+async def test_a_count_is_as_old_as_its_beginning(
+    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes seconds with very many ballots, and those of meanwhile need not be in it."""
+    begun_at_ms = 0
+
+    async def count(of: AsyncClient) -> list[LawTally]:
+        nonlocal begun_at_ms
+        begun_at_ms = int(time.time() * 1000)
+        await asyncio.sleep(0.01)
+        return await count_accepted(of)
+
+    monkeypatch.setattr("clickhouse.publisher.count_accepted", count)
+    await TallyPublisher(redis, client).publish_if_due()
+    snapshot = await read_results(redis)
+    assert snapshot is not None
+    assert 0 < snapshot.updated_at_ms <= begun_at_ms
 
 
 async def test_a_difference_of_the_tables_is_believed_when_it_is_found_twice(

@@ -1,6 +1,7 @@
 """Starting, not being ready, and stopping with votes in flight."""
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
@@ -37,18 +38,19 @@ async def test_votes_in_flight_are_answered_before_the_end(
     settings = {"redis_url": loaded.url, "election": elections.live, "exempt_loopback": True}
     bodies = [ballot(next(electors[OPEN]), request_id=new_id()) for _ in range(120)]
     outcomes: Counter[str] = Counter()
-    unanswered = []
+    accepted = set()
 
     async def keep_voting(http: httpx.AsyncClient, mine: list[dict[str, object]]) -> None:
-        for body in mine:
+        """Vote, and send the same again, until the edge takes no connection any more."""
+        for body in itertools.cycle(mine):
             try:
                 answer = await http.post("/api/v1/vote", json=body)
-                outcomes[str(answer.status_code)] += 1
-                if answer.status_code != 202:
-                    unanswered.append(body)
             except (httpx.ConnectError, httpx.ReadError):
                 outcomes["refused"] += 1
-                unanswered.append(body)
+                return
+            outcomes[str(answer.status_code)] += 1
+            if answer.status_code == 202:
+                accepted.add(body["request_id"])
 
     async with EdgeProcess(tmp_path, **settings, rate_limit_per_s=100_000) as edge:
         limits = httpx.Limits(max_keepalive_connections=0)  # no race with an idle connection's end
@@ -60,8 +62,7 @@ async def test_votes_in_flight_are_answered_before_the_end(
             edge.process.send(signal.SIGTERM)
             await asyncio.gather(*voters)
         assert await edge.ended() == 0, edge.log
-    assert outcomes["202"] + outcomes["refused"] == len(bodies), outcomes
-    assert outcomes["refused"] > 0, "it stopped too late to tell"
+    assert set(outcomes) == {"202", "refused"}, outcomes
 
     async with (
         EdgeProcess(tmp_path, **settings) as edge,
@@ -69,7 +70,7 @@ async def test_votes_in_flight_are_answered_before_the_end(
     ):
         for body in bodies:
             answer = await http.post("/api/v1/vote", json=body | {"request_id": new_id()})
-            assert answer.status_code == (202 if body in unanswered else 409)
+            assert answer.status_code == (409 if body["request_id"] in accepted else 202)
 
 
 async def test_only_whole_votes_are_in_flight(

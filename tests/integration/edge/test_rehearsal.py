@@ -59,13 +59,14 @@ def test_a_day_reconciles_and_is_reported(tmp_path: Path) -> None:
     assert "differs" not in told
     assert f"| answered 202, accepted | {ELECTORS:,} | {ELECTORS:,} |" in told
     assert "| a vote after closing | 403 closed | 403 closed |" in told
-    for picture in ("rehearsal-throughput.svg", "rehearsal-outbox.svg"):
+    for picture in ("rehearsal-throughput.svg", "rehearsal-outbox.svg", "rehearsal-ages.svg"):
         assert picture in told
         assert (out / picture).read_text().startswith("<svg")
     outcome = read_results(out / "results.json").outcome("rehearsal")
     assert outcome is not None
     figures = {figure.name: figure for figure in outcome.figures}
     assert figures["ballots decided"].value > 0
+    assert 0 < figures["age of the results, oldest"].value < 60
     assert figures["checks that do not hold"].met
     assert figures["Redis memory, an elector voted"].value > 0
     assert "rehearsal" in (out / "report.html").read_text()
