@@ -172,7 +172,7 @@ async def election(
     return seen
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_elections_with_other_choices_look_the_same(
     cluster: LocalCluster,
     before_closing: LocalClickHouse,

@@ -40,7 +40,7 @@ async def test_everything_lost_but_copy_and_hash_database(
 ) -> None:
     stores = {"redis_url": cluster.url, "clickhouse_url": clickhouse_server.url}
     code, out, errors = await scrutin("verify", "--settled", "--json", **stores)
-    assert code == 0, errors
+    assert code == 0, out + errors
     before = json.loads(out)
     assert (before["voted"], before["differences_total"]) == (VOTERS, 0)
 
@@ -64,7 +64,7 @@ async def test_everything_lost_but_copy_and_hash_database(
     code, out, errors = await scrutin("replay", database, election=election, **stores)
     assert (code, f"{VOTERS} written now" in out) == (0, True), errors
     code, out, errors = await scrutin("verify", "--settled", "--json", **stores)
-    assert (code, json.loads(out)) == (0, before), errors
+    assert (code, json.loads(out)) == (0, before), out + errors
 
 
 async def test_verify_names_each_difference_and_exits_1(
