@@ -10,12 +10,13 @@ import msgspec
 from edge.results import LawResults
 
 LOOK_EVERY_S = 0.5
+TIMEOUT_S = 30.0
 
 
 class Ages(msgspec.Struct):
     """What was seen: (seconds since the beginning, age of the results shown in seconds).
 
-    `unanswered`: looks that showed no results.
+    `unanswered`: looks that showed no results, or none within half a minute.
     """
 
     seen: list[tuple[float, float]] = msgspec.field(default_factory=list)
@@ -23,13 +24,13 @@ class Ages(msgspec.Struct):
 
     @property
     def median_s(self) -> float:
-        """Age in the middle of all looks; NaN if there is none."""
-        return median(age_s for _, age_s in self.seen) if self.seen else float("nan")
+        """Age in the middle of all looks; there has to be one."""
+        return median(age_s for _, age_s in self.seen)
 
     @property
     def oldest_s(self) -> float:
-        """The greatest age; NaN if there is none."""
-        return max((age_s for _, age_s in self.seen), default=float("nan"))
+        """The greatest age; there has to be one."""
+        return max(age_s for _, age_s in self.seen)
 
 
 async def watch_ages(url: str, law_id: str, ages: Ages) -> None:
@@ -38,12 +39,12 @@ async def watch_ages(url: str, law_id: str, ages: Ages) -> None:
     An age is from the count to the answer's arrival, so the waiting is in it.
     """
     began_s = time.monotonic()
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as http:
         while True:
             try:
                 async with http.get(f"{url}/api/v1/results/{law_id}") as answer:
                     body, status = await answer.read(), answer.status
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 status = 0
             if status == 200:
                 results = msgspec.json.decode(body, type=LawResults)

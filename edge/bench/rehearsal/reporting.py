@@ -40,8 +40,7 @@ def outcome_of(options: Options, phases: list[Phase], found: Found) -> Outcome:
         ),
         *(Figure(name, size, "bytes", "lower") for name, size in sizes_of(found).items()),
         Figure("longest outbox", max(events for _, events in found.outbox), "events", "lower"),
-        Figure("age of the results, median", found.ages.median_s, "s", "lower"),
-        Figure("age of the results, oldest", found.ages.oldest_s, "s", "lower", goal=RESULTS_AGE_S),
+        *ages_of(found),
         Figure("checks that do not hold", wrong, "checks", "lower", goal=0),
     ]
     return Outcome(
@@ -62,7 +61,7 @@ def plots_of(found: Found) -> list[Plot]:
     return [
         Plot(decided, "s", "ballots/s", [Series("decided", found.cast.rates())]),
         Plot(waiting, "s", "events", [Series("outbox", outbox)]),
-        Plot(aged, "s", "s", [Series("age", found.ages.seen)]),
+        Plot(aged, "s", "s", [Series("age", found.ages.seen)] if found.ages.seen else []),
     ]
 
 
@@ -76,6 +75,17 @@ def sizes_of(found: Found) -> dict[str, float]:
         "ClickHouse, a ballot": found.tables_bytes / electors,
         **{f"{store}, most on disk": peak for store, peak in found.disk_bytes.items()},
     }
+
+
+def ages_of(found: Found) -> list[Figure]:
+    """Return how old the results were that were shown, if any were seen."""
+    ages = found.ages
+    if not ages.seen:
+        return []
+    return [
+        Figure("age of the results, median", ages.median_s, "s", "lower"),
+        Figure("age of the results, oldest", ages.oldest_s, "s", "lower", goal=RESULTS_AGE_S),
+    ]
 
 
 def write(directory: Path, options: Options, phases: list[Phase], found: Found) -> Path:
