@@ -301,6 +301,7 @@ async def _meanwhile(*works: Coroutine[None, None, None]) -> AsyncIterator[None]
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.wait(tasks)
         for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            if not task.cancelled():
+                task.result()

@@ -40,7 +40,7 @@ async def test_a_count_is_as_old_as_its_beginning(
     async def count(of: AsyncClient) -> list[LawTally]:
         nonlocal begun_at_ms
         begun_at_ms = int(time.time() * 1000)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # so that its end is another millisecond than its beginning
         return await count_accepted(of)
 
     monkeypatch.setattr("clickhouse.publisher.count_accepted", count)

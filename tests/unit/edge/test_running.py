@@ -32,7 +32,7 @@ async def test_stop_cancels_the_work_and_waits_for_its_end() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # tidying that takes a turn of the loop
             steps.append("tidied")
         return "done"
 
