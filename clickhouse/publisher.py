@@ -5,7 +5,8 @@ import time
 
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.tally import corrected, count_accepted, read_corrections
+from clickhouse.running_count import RunningCount
+from clickhouse.tally import read_corrections, summed
 from shards.client import ShardClient
 from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 
@@ -31,6 +32,7 @@ class TallyPublisher:
     ) -> None:
         self._redis = redis
         self._clickhouse = clickhouse
+        self._accepted = RunningCount(clickhouse)
         self._interval_s = interval_s
         self._corrections: list[LawTally] = []
         self._suspected: list[LawTally] = []  # what the latest look found
@@ -60,8 +62,9 @@ class TallyPublisher:
             self._begun = True
         complete_until_ms = self._complete_until_ms
         begun_ms = int(time.time() * 1000)  # what comes while it is counted is perhaps not in it
-        tallies = corrected(await count_accepted(self._clickhouse), self._corrections)
+        accepted = await self._accepted.count(complete_until_ms)
         counted_s = time.monotonic() - now_s
+        tallies = summed(accepted, self._corrections)
         corrected_by = sum(law.oui_count + law.non_count for law in self._corrections)
         snapshot = ResultsSnapshot(tallies, begun_ms, complete_until_ms, corrected_by)
         await publish_results(self._redis, snapshot)

@@ -9,6 +9,7 @@ both tables are known to be complete.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 
 from clickhouse_connect.driver import AsyncClient
 
@@ -24,11 +25,6 @@ async def read_tallies(client: AsyncClient) -> list[LawTally]:
     return [LawTally(*row) for row in await read_rows(client, "tallies", tuple[str, int, int])]
 
 
-async def count_accepted(client: AsyncClient) -> list[LawTally]:
-    """Count the accepted attempts of every law that has one, by law id; raises as above."""
-    return [LawTally(*row) for row in await read_rows(client, "accepted", tuple[str, int, int])]
-
-
 async def read_corrections(client: AsyncClient, until_ms: int) -> list[LawTally]:
     """Return what to add to accepted attempts to have the ballots, where that is anything.
 
@@ -39,10 +35,10 @@ async def read_corrections(client: AsyncClient, until_ms: int) -> list[LawTally]
     return [LawTally(*row) for row in rows]
 
 
-def corrected(accepted: Iterable[LawTally], corrections: Iterable[LawTally]) -> list[LawTally]:
-    """Add corrections to tallies; laws without a vote are left out."""
+def summed(*counts: Iterable[LawTally]) -> list[LawTally]:
+    """Add counts up by law, sorted by its id; laws without a vote are left out."""
     sums: dict[str, tuple[int, int]] = {}
-    for law in (*accepted, *corrections):
+    for law in chain(*counts):
         oui, non = sums.get(law.law_id, (0, 0))
         sums[law.law_id] = oui + law.oui_count, non + law.non_count
-    return [LawTally(law_id, *counts) for law_id, counts in sorted(sums.items()) if any(counts)]
+    return [LawTally(law_id, *votes) for law_id, votes in sorted(sums.items()) if any(votes)]

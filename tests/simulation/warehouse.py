@@ -71,7 +71,11 @@ class Warehouse:
         if query == read_query("tallies"):
             return self.tallies()
         if query == read_query("accepted"):
-            return _tallied(r for r in self.audit().values() if r["status"] == "accepted")
+            return self._accepted(where["from_ms"], where["until_ms"])
+        if query == read_query("audit_rows"):
+            times = [row["stream_ms"] for row in self.tables["vote_audit"]]
+            old = sum(ms < where["from_ms"] for ms in times)
+            return [[old, sum(ms < where["until_ms"] for ms in times) - old]]
         if query == read_query("corrections"):
             return self._corrections(where["until_ms"])
         if query == read_query("stored_ballots"):
@@ -81,6 +85,18 @@ class Warehouse:
             return [list(name) for name in self._between(where["table"], where)]
         assert query == read_query("count_stored"), query
         return [[len(self._between(table, where)) for table in ("vote_audit", "ballots")]]
+
+    def _accepted(self, from_ms: int, until_ms: int) -> list[tuple[str, int, int, int, int]]:
+        """Return every law's oui and non before `until_ms`, and all of them."""
+        rows = [
+            row
+            for row in self.audit().values()
+            if row["status"] == "accepted" and row["stream_ms"] >= from_ms
+        ]
+        until = {
+            law: votes for law, *votes in _tallied(r for r in rows if r["stream_ms"] < until_ms)
+        }
+        return [(law, *until.get(law, (0, 0)), oui, non) for law, oui, non in _tallied(rows)]
 
     def _corrections(self, until_ms: int) -> list[tuple[str, int, int]]:
         def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:

@@ -7,8 +7,8 @@ import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.publisher import TallyPublisher
+from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
-from clickhouse.tally import count_accepted
 from shards.client import ShardClient
 from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 from tests.support.clickhouse import accepted_twice, batch_of
@@ -35,15 +35,15 @@ async def test_a_count_is_as_old_as_its_beginning(
     redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes seconds with very many ballots, and those of meanwhile need not be in it."""
-    begun_at_ms = 0
+    begun_at_ms, counted = 0, RunningCount.count
 
-    async def count(of: AsyncClient) -> list[LawTally]:
+    async def count(of: RunningCount, complete_until_ms: int) -> list[LawTally]:
         nonlocal begun_at_ms
         begun_at_ms = int(time.time() * 1000)
         await asyncio.sleep(0.01)  # so that its end is another millisecond than its beginning
-        return await count_accepted(of)
+        return await counted(of, complete_until_ms)
 
-    monkeypatch.setattr("clickhouse.publisher.count_accepted", count)
+    monkeypatch.setattr(RunningCount, "count", count)
     await TallyPublisher(redis, client).publish_if_due()
     snapshot = await read_results(redis)
     assert snapshot is not None

@@ -21,9 +21,10 @@ from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from clickhouse.replication import on_cluster
 from clickhouse.roles import apply_roles, read_grants, role_statements, roles_xml
+from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
 from clickhouse.sql import Script
-from clickhouse.tally import count_accepted, read_corrections, read_tallies
+from clickhouse.tally import read_corrections, read_tallies
 from clickhouse.totals import read_totals
 from tests.support.clickhouse import assert_agrees, batch_of, random_events, rows, send
 
@@ -165,7 +166,7 @@ async def test_a_drainers_role_suffices_to_drain(client: AsyncClient, client_of:
         assert await migrate(drainer) == []
         await VoteSink(drainer).store(batch_of(events))
         await VoteSink(drainer).store(batch_of(events))
-        assert await count_accepted(drainer) == await read_tallies(client)
+        assert await RunningCount(drainer).count(AT_MS) == await read_tallies(client)
         assert await read_corrections(drainer, AT_MS + 10**6) == []
     await assert_agrees(client, events)
 

@@ -10,8 +10,9 @@ import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.migrations import migrate
+from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
-from clickhouse.tally import corrected, count_accepted, read_corrections, read_tallies
+from clickhouse.tally import read_corrections, read_tallies, summed
 from edge.receipts import receipt_number
 from shards.outbox import OutboxEvent
 from shards.results import LawTally
@@ -88,12 +89,12 @@ async def test_first_of_two_accepted_events_counts(
     await client.command("OPTIMIZE TABLE scrutin.ballots FINAL")
     assert await read_tallies(client) == [LawTally("L2025-001", 1, 0)]
     await assert_agrees(client, order)
-    accepted = await count_accepted(client)
+    accepted = await RunningCount(client).count(at_ms)
     assert accepted == [LawTally("L2025-001", 1, 2)]
     assert await read_corrections(client, at_ms) == []  # up to there, all is well
     assert await read_corrections(client, at_ms + 1) == [LawTally("L2025-001", 0, -1)]
     corrections = await read_corrections(client, at_ms + 2)
-    assert corrected(accepted, corrections) == await read_tallies(client)
+    assert summed(accepted, corrections) == await read_tallies(client)
 
 
 async def test_everything_is_commented(client: AsyncClient) -> None:
