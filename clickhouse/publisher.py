@@ -10,8 +10,8 @@ from clickhouse.tally import read_corrections, summed
 from shards.client import ShardClient
 from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 
-# Counting may take this part of the time at most: with many ballots it is what takes longest.
-_BUSY_PART_MAX = 0.2
+# Counting may take this part of the time at most: with many ballots a whole count takes longest.
+_BUSY_PART_MAX = 0.5
 _QUIET_INTERVAL_S = 1.0
 _RECOUNT_MS = 300_000
 
@@ -23,8 +23,8 @@ class TallyPublisher:
 
     `interval_s` after the last time if something was drained since, else a second after it, to
     say that the tally is still complete. Another drainer may have stored votes meanwhile, so
-    they are always counted, never remembered. Accepted attempts are counted, which is quick;
-    `recount_if_due` compares them with the ballots.
+    what is new is counted in the table, never added up from batches. Accepted attempts are
+    counted, which is quick; `recount_if_due` compares them with the ballots.
     """
 
     def __init__(

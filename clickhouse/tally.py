@@ -1,11 +1,11 @@
-"""The tally of every law: from the ballots, and quickly from the attempts that were accepted.
+"""The tally of every law from its ballots, and what accepted attempts differ from it.
 
 The ballots are what counts. But they lie in the order of their hashes, so every ballot has to be
 compared before it is known to be in the table once: seconds, with millions. Accepted attempts lie
-in the order of their times, and are counted in a tenth of that. Both say the same, unless Redis
-lost a vote that it had confirmed and accepted another of the same elector: then two attempts were
-accepted, and the first is the ballot. The difference is looked for apart, up to a time of which
-both tables are known to be complete.
+in the order of their times, so that a count can go on from the one before. Both say the same,
+unless Redis lost a vote that it had confirmed and accepted another of the same elector: then two
+attempts were accepted, and the first is the ballot. The difference is looked for apart, up to a
+time of which both tables are known to be complete.
 """
 
 from collections.abc import Iterable

@@ -1,14 +1,10 @@
 """A real cluster on this machine, for the demo and the tests."""
 
 import asyncio
-import contextlib
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
-from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -17,13 +13,13 @@ from redis.exceptions import RedisError
 
 from shards.certificates import Certificate
 from shards.errors import ConfigurationError, Unavailable
+from shards.ports import free_ports
 from shards.process import LocalProcess
 
 SLOTS = 16384
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.05
 VERSION_MIN = (7, 2)
-PORTS = range(10_000, 30_000)
 
 
 def server_binary() -> str:
@@ -49,26 +45,6 @@ def _version(path: str) -> tuple[int, ...]:
     said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
     found = re.search(r"v=(\d+)\.(\d+)", said.stdout)
     return (int(found[1]), int(found[2])) if found else (0,)
-
-
-def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
-    """Return ports that nothing listens on, and that no outgoing connection will take.
-
-    Those of `besides` are taken, though nothing listens there yet.
-
-    The system gives outgoing connections ports from 32,768 up: a server down for a moment would
-    not get such a port back for sure. Raises OSError when there are too few.
-    """
-    found: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
-        if port in besides:
-            continue
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise OSError("too few free ports on this machine")
 
 
 # Lies among the append-only files and is included by the server's configuration. A server that

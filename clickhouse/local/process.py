@@ -9,7 +9,7 @@ from typing import Self
 
 from clickhouse.errors import LocalClickHouseError
 from shards.certificates import Certificate
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from shards.process import LocalProcess
 
 POLL_S = 0.02

@@ -15,6 +15,7 @@ from rich.table import Table
 from edge.bench import costs, counting, offline, online, pages, report, roll, scale, structures
 from edge.bench.outcome import Outcome, Results, keep, machine, read_results
 from edge.bench.size import FULL, QUICK, Size
+from edge.bench.tools import find
 from edge.commands.running import run as run_command
 from edge.errors import SettingsError
 
@@ -30,6 +31,14 @@ BENCHMARKS: dict[str, Callable[[Size], Awaitable[Outcome]]] = {
     "tally": counting.tally,
     "scale": scale.scale,
     "structures": structures.structures,
+}
+PROGRAMS = {
+    "hashing": "openssl",
+    "throughput": "wrk",
+    "latency": "oha",
+    "costs": "wrk",
+    "pages": "oha",
+    "scale": "wrk",
 }
 RESULTS = Path("bench-results")
 
@@ -99,10 +108,13 @@ def run(
             raise SettingsError(
                 f"no benchmark is named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}"
             )
+        chosen = names or tuple(BENCHMARKS)
+        for program in {PROGRAMS[name] for name in chosen if name in PROGRAMS}:
+            find(program)  # now, not after the benchmarks before it
         before = read_results(against) if against is not None else None
         console = Console()
         console.print(machine())
-        for name in names or BENCHMARKS:
+        for name in chosen:
             with console.status(f"{name} …"):
                 began_s = time.perf_counter()
                 outcome = await BENCHMARKS[name](size)

@@ -17,8 +17,9 @@ from edge.demo.electorate import prepare
 from edge.demo.stack import PRIMARIES, Ports, Stack
 from edge.errors import StartError
 from shards.client import ShardClient
-from shards.localcluster import LocalNode, free_ports
+from shards.localcluster import LocalNode
 from shards.outbox import Outbox
+from shards.ports import free_ports
 from shards.process import LocalProcess
 
 POLL_S = 0.2

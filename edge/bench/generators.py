@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.bench.tools import said_by
+from edge.bench.tools import find, said_by
 from edge.errors import StartError
 
 SCRIPT = Path(__file__).with_name("vote.lua")
@@ -41,7 +40,7 @@ def wrk(url: str, ballots: Path | None, *, connections: int, seconds: int) -> Lo
 
     Raises `StartError` when wrk is missing.
     """
-    command = [_program("wrk", "apt-get install wrk"), "-t1", f"-c{connections}", f"-d{seconds}"]
+    command = [find("wrk"), "-t1", f"-c{connections}", f"-d{seconds}"]
     command += ["--latency"]
     command += [url] if ballots is None else ["-s", str(SCRIPT), url, "--", str(ballots)]
     said = said_by(command)
@@ -88,7 +87,7 @@ def _oha(
     connections: int,
     seconds: int,
 ) -> Load:
-    program = _program("oha", "cargo install oha")
+    program = find("oha")
     with tempfile.TemporaryDirectory() as directory:
         database = Path(directory, "requests.sqlite")
         command = [program, "--no-tui", "--output-format", "json", "--latency-correction", "-w"]
@@ -106,13 +105,6 @@ def _oha(
         sum(answers.values()) - good + sum(errors.values()),
         samples,
     )
-
-
-def _program(name: str, how_to_get: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise StartError(f"{name} is not installed: {how_to_get}")
-    return path
 
 
 def _find(pattern: str, text: str) -> str:

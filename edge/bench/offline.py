@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.bench.outcome import Figure, Outcome
 from edge.bench.plain import plain_database, plain_hash
 from edge.bench.size import Size
-from edge.bench.tools import said_by
+from edge.bench.tools import find, said_by
 from edge.demo.electorate import SAMPLE_LAW
 from edge.errors import StartError
 from hashgen import BallotHasher
@@ -111,11 +111,8 @@ def _calls_per_s(call: "timeit._Stmt") -> float:
 
 def _openssl_blocks_per_s() -> float:
     """Return one-block SHA-256 messages a second on one core; raises `StartError`."""
-    command = ["openssl", "speed", "-mr", "-seconds", "1", "-bytes", str(ONE_BLOCK_BYTES)]
-    try:
-        said = said_by([*command, "-evp", "sha256"])
-    except FileNotFoundError as error:
-        raise StartError("openssl is not installed: apt-get install openssl") from error
+    speed = [find("openssl"), "speed", "-mr", "-seconds", "1", "-bytes", str(ONE_BLOCK_BYTES)]
+    said = said_by([*speed, "-evp", "sha256"])
     found = re.search(r"^\+F:\d+:SHA2?-?256:([\d.]+)$", said, re.MULTILINE | re.IGNORECASE)
     if found is None:
         raise StartError(f"openssl speed says nothing of sha256:\n{said}")

@@ -16,8 +16,9 @@ from edge.errors import StartError
 from shards.client import ShardClient
 from shards.election import load_election
 from shards.load import load_roll
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
 from shards.options import Durability, DurabilityMode, RedisOptions
+from shards.ports import free_ports
 from shards.process import LocalProcess
 
 PRIMARIES = 3

@@ -11,8 +11,9 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from shards.client import ShardClient
 from shards.election import load_election
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
+from shards.ports import free_ports
 from tests.browser.visit import HEIGHT_PX, WIDE_PX, Visit
 from tests.integration.edge.conftest import CLOSED, COMING, OPEN, write_election
 from tests.support.edges import EdgeProcess

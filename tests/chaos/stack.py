@@ -17,7 +17,8 @@ from redis.exceptions import ClusterDownError, RedisError
 
 from clickhouse.local.process import LocalClickHouse
 from shards import keys
-from shards.localcluster import LocalCluster, LocalNode, free_ports
+from shards.localcluster import LocalCluster, LocalNode
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.chaos.clocks import Clocks
 from tests.chaos.electorate import Electorate

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from tests.compose.day import Day, shown
 from tests.compose.engine import ROOT, EngineError, Project, docker
 from tests.compose.images import OVERLAY, build, make_wheels, provide, remove_standins

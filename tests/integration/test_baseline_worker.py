@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotListening
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from tests.load.baseline import servers
 from tests.load.baseline.ledger import Decision
 from tests.load.baseline.worker import DUPLICATES, VALID, VOTED, Validator

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from clickhouse.local.process import LocalClickHouse
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.support.campaign import differences, plan, read_stored, send
 from tests.support.edges import until

@@ -11,9 +11,9 @@ from edge.demo.electorate import SAMPLE_LAW, Electorate, prepare
 from edge.demo.stack import Ports, Stack
 from edge.demo.supervisor import Supervisor
 from shards.client import ShardClient
-from shards.localcluster import free_ports
 from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
+from shards.ports import free_ports
 from tests.support.campaign import differences, plan, read_stored, send, wait_counted
 from tests.support.rolls import read_electors
 

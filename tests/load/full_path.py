@@ -16,7 +16,7 @@ import uvloop
 
 from edge.demo.electorate import SAMPLE_LAW, prepare
 from edge.demo.stack import Ports, Stack
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from tests.support.campaign import Stored, differences, plan, read_stored, send, wait_counted
 from tests.support.rolls import read_electors
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.observability.files import PROMETHEUS
 from tests.support.demo import Demo, eventually, ports, running

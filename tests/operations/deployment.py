@@ -15,9 +15,10 @@ from hashgen.database import HashDatabase
 from shards.client import ShardClient
 from shards.election import load_election
 from shards.load import load_roll
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.outbox import Outbox
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.support.edges import until
 

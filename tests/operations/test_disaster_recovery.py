@@ -16,9 +16,10 @@ from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from shards.client import ShardClient
-from shards.localcluster import LocalCluster, LocalNode, free_ports
+from shards.localcluster import LocalCluster, LocalNode
 from shards.options import RedisOptions
 from shards.outbox import Outbox
+from shards.ports import free_ports
 from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 from shards.roll import RollStore
 from tests.integration.edge.conftest import write_election
@@ -29,9 +30,9 @@ from tests.support.edges import until
 from tests.support.rolls import LAW, Roll, make_roll
 
 ELECTORS = 600
-SNAPSHOT_TIMEOUT_S = 90.0
-# As in k8s/base/redis/config/redis.conf.
-SNAPSHOTS = ["--save", "60 1", "--stop-writes-on-bgsave-error", "no"]
+SNAPSHOT_TIMEOUT_S = 60.0
+# As in k8s/base/redis/config/redis.conf, but for the minute there.
+SNAPSHOTS = ["--save", "15 1", "--stop-writes-on-bgsave-error", "no"]
 
 
 class World:
@@ -150,7 +151,7 @@ class World:
         async def all_newer() -> bool:
             return all([await _last_save(node) > at_s for node, at_s in before.items()])
 
-        await until(all_newer, "a snapshot a minute", SNAPSHOT_TIMEOUT_S)
+        await until(all_newer, "a new snapshot", SNAPSHOT_TIMEOUT_S)
 
     async def lose_append_only_files(self) -> None:
         """Kill every server and spoil what it appended."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from tests.chaos.secrecy import Secrets
 from tests.operations.runbook import Shell, blocks
 from tests.support.rolls import Elector, read_electors

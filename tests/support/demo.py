@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 
 
 class Demo:

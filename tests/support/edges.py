@@ -10,7 +10,7 @@ from typing import Self
 
 import httpx
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from shards.process import LocalProcess
 
 SCRUTIN = str(Path(sys.executable).with_name("scrutin"))

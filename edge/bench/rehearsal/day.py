@@ -30,8 +30,8 @@ from shards.client import ShardClient
 from shards.election import load_election
 from shards.keys import SHARDS
 from shards.load import load_roll
-from shards.localcluster import free_ports
 from shards.options import Durability, DurabilityMode, RedisOptions
+from shards.ports import free_ports
 
 PATIENCE_S = 60.0  # of the loader and of the watch, on a machine that is kept busy
 READY_TIMEOUT_S = 120.0

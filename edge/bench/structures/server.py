@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from shards.localcluster import LocalNode, free_ports
+from shards.localcluster import LocalNode
+from shards.ports import free_ports
 
 SETTINGS: dict[str, object] = {
     "cluster-enabled": "no",  # a node of a cluster takes no writes in its first two seconds

@@ -27,38 +27,31 @@ def test_the_list_names_all() -> None:
     assert [line.split()[0] for line in listed.stdout.splitlines()] == list(BENCHMARKS)
 
 
-def test_a_deployment_is_sized_by_what_was_measured(tmp_path: Path) -> None:
-    results = str(tmp_path / "results.json")
+def test_figures_are_kept_and_shown_and_size_a_deployment(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    results = str(out / "results.json")
     missing = bench("capacity", "--results", results)
     assert (missing.returncode, missing.stdout) == (2, "")
     assert "cannot be read" in missing.stderr
-    ran = bench("run", "costs", "roll", "tally", "--quick", "--out", str(tmp_path))
+
+    names = ["costs", "roll", "drain", "tally"]
+    ran = bench("run", *names, "--quick", "--out", str(out))
     assert ran.returncode == 0, ran.stderr
-    costs = next(o for o in read_results(tmp_path / "results.json").outcomes)
-    assert costs.benchmark == "costs"
-    assert all(figure.value > 0 for figure in costs.figures)
+    outcomes = read_results(out / "results.json").outcomes
+    assert [outcome.benchmark for outcome in outcomes] == names
+    for outcome in outcomes:
+        assert all(figure.value > 0 for figure in outcome.figures)
+        assert outcome.benchmark in (out / "report.html").read_text()
+
+    again = bench("run", "tally", "--quick", "--out", str(out), "--against", results)
+    assert again.returncode == 0, again.stderr
+
     sized = bench(
         "capacity", "--results", results, "--electors", "5000000", "--votes-per-s", "2000"
     )
     assert sized.returncode == 0, sized.stderr
     [row] = [line for line in sized.stdout.splitlines() if line.startswith("| 5,000,000 |")]
     assert row.startswith("| 5,000,000 | 2,000 |")
-
-
-def test_figures_are_kept_and_shown(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    ran = bench("run", "roll", "drain", "tally", "--quick", "--out", str(out))
-    assert ran.returncode == 0, ran.stderr
-    outcomes = {o.benchmark: o for o in read_results(out / "results.json").outcomes}
-    assert list(outcomes) == ["roll", "drain", "tally"]
-    for outcome in outcomes.values():
-        assert all(figure.value > 0 for figure in outcome.figures)
-        assert outcome.benchmark in (out / "report.html").read_text()
-
-    again = bench(
-        "run", "tally", "--quick", "--out", str(out), "--against", str(out / "results.json")
-    )
-    assert again.returncode == 0, again.stderr
 
 
 def test_structures_are_shown_as_a_table(tmp_path: Path) -> None:
@@ -75,6 +68,8 @@ def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:
     unknown = bench("run", "sped")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "no benchmark is named sped; there are hashing," in unknown.stderr
-    missing = bench("run", "latency", "--quick", "--out", str(tmp_path / "out"), path=str(tmp_path))
+    out = tmp_path / "out"
+    missing = bench("run", "tally", "latency", "--quick", "--out", str(out), path=str(tmp_path))
     assert missing.returncode == 2
     assert "oha is not installed: cargo install oha" in missing.stderr
+    assert not out.exists(), "it said so after the other benchmark"

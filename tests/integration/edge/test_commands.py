@@ -13,7 +13,8 @@ import pytest
 
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.roles import roles_xml
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.integration.edge.conftest import Elections, ballot, new_id
 from tests.support.edges import SCRUTIN, EdgeProcess, until

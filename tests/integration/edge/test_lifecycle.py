@@ -17,8 +17,9 @@ from clickhouse.connection import connect
 from clickhouse.local.process import LocalClickHouse
 from shards.client import ShardClient
 from shards.election import load_election
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
+from shards.ports import free_ports
 from tests.integration.edge.conftest import OPEN, Documented, Elections, ballot, new_id
 from tests.support.edges import SCRUTIN, EdgeProcess, until
 from tests.support.rolls import Elector, Roll, load

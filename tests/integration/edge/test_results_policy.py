@@ -23,8 +23,9 @@ from edge.app import make_app
 from edge.settings import Settings
 from shards.client import ShardClient
 from shards.election import load_election
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.integration.edge.conftest import OPEN, Elections
 from tests.support import onlookers

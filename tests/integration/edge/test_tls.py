@@ -8,7 +8,7 @@ import httpx
 import pytest
 import trustme
 
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.integration.edge.conftest import OPEN, write_election
 from tests.support.edges import SCRUTIN, EdgeProcess, until

@@ -10,8 +10,9 @@ import pytest
 
 from shards.client import ShardClient
 from shards.errors import Unavailable
-from shards.localcluster import LocalCluster, free_ports
+from shards.localcluster import LocalCluster
 from shards.options import Durability, DurabilityMode, RedisOptions
+from shards.ports import free_ports
 from shards.roll import RollStore
 from tests.integration.recovery.conftest import LAWS
 from tests.support.ballots import Answered, Vote, vote_of

@@ -8,21 +8,21 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
-from redis.exceptions import RedisError
 
 from hashgen import ballot_hash
-from shards import functions, keys
+from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
 from shards.connection import ConnectionLost
-from shards.errors import ConfigurationError, NotConfirmed, Overloaded, Unavailable
+from shards.errors import ConfigurationError, NotConfirmed, Unavailable
 from shards.lane import Lane, NotSent
-from shards.localcluster import LocalCluster, LocalNode
+from shards.localcluster import LocalCluster
 from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
 from shards.topology import Address, endpoint_of
 from tests.support.edges import until
+from tests.support.primaries import primary_of
 from tests.support.rolls import LAW, Roll
 
 T = TypeVar("T")
@@ -34,21 +34,6 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
     """A cluster of this test's own, to be broken."""
     async with LocalCluster(tmp_path_factory.mktemp("broken"), node_timeout_ms=1000) as running:
         yield running
-
-
-async def primary_of(cluster: LocalCluster, shard: int) -> LocalNode:
-    for node in cluster.nodes:
-        if not node.alive:
-            continue
-        async with node.client() as redis:
-            if (await redis.info("replication"))["role"] != "master":
-                continue
-            try:
-                await redis.exists(keys.meta_key(shard).decode())
-            except RedisError:
-                continue  # MOVED: another primary's shard
-            return node
-    raise Unavailable(f"no primary serves shard {shard:02x}")
 
 
 async def insist(ask: Callable[[], Awaitable[T]]) -> T:
@@ -113,17 +98,6 @@ async def test_a_lost_connection_is_mended_unseen(
         assert cast == Cast("accepted")
 
 
-async def test_forgotten_functions_are_loaded_again(
-    cluster: LocalCluster, store: RollStore, roll: Roll
-) -> None:
-    for node in cluster.nodes:
-        async with node.client() as redis:
-            if (await redis.info("replication"))["role"] == "master":
-                await redis.function_flush("SYNC")
-    casts = [store.cast(ballot_hash(*e), LAW, "oui", b"a" * 16) for e in roll.electors[:200]]
-    assert set(await asyncio.gather(*casts)) == {Cast("accepted")}
-
-
 async def test_votes_follow_a_shard_that_moves(
     cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
 ) -> None:
@@ -160,34 +134,6 @@ async def test_votes_follow_a_shard_that_moves(
     assert set(answers) == {Cast("accepted")}
     async with target.client() as new:
         assert await new.xlen(keys.outbox_key(shard).decode()) == len(ballots)
-
-
-async def test_a_full_server_refuses_and_writes_nothing(
-    cluster: LocalCluster, store: RollStore, roll: Roll
-) -> None:
-    ballot = ballot_hash(*roll.electors[0])
-    async with (await primary_of(cluster, ballot[0])).client() as redis:
-        await redis.config_set("maxmemory", 1)
-        with pytest.raises(Unavailable, match="OOM"):
-            await store.cast(ballot, LAW, "oui", b"a" * 16)
-        await redis.config_set("maxmemory", 0)
-        assert await redis.xlen(keys.outbox_key(ballot[0]).decode()) == 0
-    assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
-
-
-async def test_calls_over_the_bound_are_refused_at_once(
-    cluster: LocalCluster, store: RollStore, roll: Roll
-) -> None:
-    options = RedisOptions(cluster.url, Durability("memory"), waiting_max=10)
-    client = await ShardClient.connect(options)
-    try:
-        narrow = RollStore(client, store.info)
-        casts = (narrow.cast(ballot_hash(*e), LAW, "oui", b"a" * 16) for e in roll.electors[:100])
-        answers = await asyncio.gather(*casts, return_exceptions=True)
-    finally:
-        await client.aclose()
-    assert answers.count(Cast("accepted")) == 10
-    assert sum(isinstance(answer, Overloaded) for answer in answers) == 90
 
 
 async def test_a_stalled_server_costs_no_more_than_the_timeout(
@@ -309,52 +255,20 @@ async def test_a_cluster_started_again_has_its_data(
     assert await store.cast(ballots[0], LAW, "oui", b"b" * 16) == Cast("duplicate", 1)
 
 
-async def test_a_nearly_full_server_gets_no_new_ballots(
-    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
-) -> None:
-    """Nobody's second sending counts, but whoever sends again is told what became of the first."""
-    ballot = ballot_hash(*roll.electors[0])
-    on_it = [h for h in (ballot_hash(*e) for e in roll.electors) if h[0] == ballot[0]]
-    voter, repeater = on_it[1:3]
-    for request_id in (b"1" * 16, b"2" * 16):
-        await store.cast(repeater, LAW, "oui", request_id)
-    await store.cast(voter, LAW, "oui", b"a" * 16)
-    async with (await primary_of(cluster, ballot[0])).client() as redis:
-        used_bytes = int((await redis.info("memory"))["used_memory"])
-        await redis.config_set("maxmemory", used_bytes)
-        await client.node_memory()
-        waiting = await redis.xlen(keys.outbox_key(ballot[0]))
-        for new in (
-            (ballot, LAW, "oui", b"a" * 16),
-            (voter, LAW, "oui", b"b" * 16),
-            (bytes([ballot[0]]) + b"stranger" * 3 + b"1234567", LAW, "oui", b"a" * 16),
-        ):
-            with pytest.raises(Overloaded, match="nearly full"):
-                await store.cast(*new)
-        assert await store.cast(voter, LAW, "oui", b"a" * 16) == Cast("accepted")
-        assert await store.cast(voter, LAW, "non", b"a" * 16) == Cast("conflict")
-        assert await store.cast(repeater, LAW, "oui", b"2" * 16) == Cast("duplicate", 1)
-        assert await redis.xlen(keys.outbox_key(ballot[0])) == waiting
-        others = [h for h in (ballot_hash(*e) for e in roll.electors) if not client.is_full(h[0])]
-        assert await store.cast(others[0], LAW, "oui", b"a" * 16) == Cast("accepted")
-        await redis.config_set("maxmemory", 2 * used_bytes)
-        await client.node_memory()
-        assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
-        assert await store.cast(voter, LAW, "oui", b"b" * 16) == Cast("duplicate", 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("maxmemory-policy", "allkeys-lru"), ("appendfsync", "everysec"), ("appendonly", "no")],
-)
 async def test_a_server_that_may_forget_is_refused(
-    cluster: LocalCluster, client: ShardClient, name: str, value: str
+    cluster: LocalCluster, client: ShardClient
 ) -> None:
     await client.check_servers()
-    async with cluster.nodes[4].client() as redis:
-        await redis.config_set(name, value)
-    with pytest.raises(ConfigurationError, match=f"{cluster.nodes[4].port} has {name} {value}"):
-        await client.check_servers()
+    node = cluster.nodes[4]
+    for name, value in (
+        ("maxmemory-policy", "allkeys-lru"), ("appendfsync", "everysec"), ("appendonly", "no"),
+    ):  # fmt: skip
+        async with node.client() as redis:
+            before = (await redis.config_get(name))[name]
+            await redis.config_set(name, value)
+            with pytest.raises(ConfigurationError, match=f"{node.port} has {name} {value}"):
+                await client.check_servers()
+            await redis.config_set(name, before)
 
 
 async def test_a_lost_shard_keeps_nothing_from_the_others(
@@ -386,31 +300,3 @@ async def test_a_lost_shard_keeps_nothing_from_the_others(
             await reopened.cast(next(iter(lost)), LAW, "oui", b"b" * 16)
     finally:
         await newcomer.aclose()
-
-
-async def test_functions_that_cannot_be_loaded_are_a_passing_trouble(
-    cluster: LocalCluster, store: RollStore, roll: Roll
-) -> None:
-    ballot = ballot_hash(*roll.electors[0])
-    async with (await primary_of(cluster, ballot[0])).client() as redis:
-        await redis.function_flush("SYNC")
-        await redis.config_set("maxmemory", 1)
-        with pytest.raises(Unavailable, match="OOM"):
-            await store.cast(ballot, LAW, "oui", b"a" * 16)
-        await redis.config_set("maxmemory", 0)
-    assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
-
-
-async def test_functions_of_another_version_are_left_alone(
-    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
-) -> None:
-    ballot = ballot_hash(*roll.electors[0])
-    name = functions.qualified("cast").decode()
-    async with (await primary_of(cluster, ballot[0])).client() as redis:
-        await redis.function_flush("SYNC")
-        digest = name.rpartition("_")[2]
-        old = functions.sources()[0].decode().replace(digest, "0ld")
-        await redis.function_load(old)
-        assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
-        libraries = [library[1].decode() for library in await redis.function_list()]
-    assert {"scrutin_cast_0ld", name} <= set(libraries)

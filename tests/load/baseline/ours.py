@@ -6,8 +6,8 @@ from clickhouse.connection import connect
 from clickhouse.tally import read_tallies
 from edge.demo.electorate import Electorate
 from edge.demo.stack import Ports, Stack
-from shards.localcluster import free_ports
 from shards.options import DurabilityMode
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.load.baseline.ledger import Tally
 from tests.load.baseline.usage import RedisMemory

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from edge.demo.electorate import SAMPLE_LAW, Electorate
 from edge.errors import StartError
 from shards.keys import HASH_SIZE_BYTES
-from shards.localcluster import free_ports
+from shards.ports import free_ports
 from shards.process import LocalProcess
 from tests.load.baseline.ledger import Ledger, Tally
 from tests.load.baseline.servers import Epmd, Postgres, RabbitMq, Redis

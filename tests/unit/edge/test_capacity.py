@@ -20,7 +20,7 @@ COSTS = Costs(
     voted_bytes=40,
     event_bytes=200,
     load_s_a_million=2,
-    tally_ms_a_million=15,
+    count_ms_a_million=15,
 )
 
 
@@ -52,8 +52,12 @@ def test_what_is_full_first() -> None:
     assert full_first(msgspec.structs.replace(slow_tables, edge_us=49), 8_000_000) == (
         "ClickHouse, at 20,408 votes/s"
     )
-    assert full_first(COSTS, 133_000_000) == "edges, at 20,000 votes/s"
-    assert full_first(COSTS, 134_000_000).startswith("the count")
+
+
+def test_only_the_first_count_grows_with_the_electors() -> None:
+    small, large = (plan(COSTS, e, 1_000, Premises()) for e in (8_000_000, 400_000_000))
+    assert (small.first_count_ms, large.first_count_ms) == (120, 6_000)
+    assert small.full_first == large.full_first
 
 
 def test_a_roll_has_256_shards() -> None:
