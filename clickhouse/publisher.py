@@ -73,7 +73,7 @@ class TallyPublisher:
         self._due_s = now_s + max(self._interval_s, counted_s / _BUSY_PART_MAX)
 
     async def recount_if_due(self) -> None:
-        """Count the ballots themselves, at first and every five minutes of the servers' time.
+        """Count ballots and attempts themselves, at first and every five minutes of servers' time.
 
         Takes seconds with millions of ballots: not for the way of those that are being stored. What
         it finds is believed when it is found twice.
@@ -88,6 +88,7 @@ class TallyPublisher:
             # After a server's clock was set back a batch on its way from one table to the other
             # looks like this, too, and is there at the next look.
             return
+        await self._accepted.recount(until_ms)
         self._recounted_until_ms = until_ms
         if corrections != self._corrections:
             log.warning(

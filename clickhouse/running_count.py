@@ -39,8 +39,23 @@ class RunningCount:
         Any time gives the right count; one up to which the table is complete gives it quickly the
         next time, too. Raises ClickHouseUnavailable, ClickHouseRejected.
         """
-        settled = self._settled
-        times = {"from_ms": settled.until_ms, "until_ms": max(settled.until_ms, complete_until_ms)}
+        before = self._settled
+        settled, tallies = await self._count_from(before, complete_until_ms)
+        if self._settled is before:  # else a recount has ended meanwhile
+            self._settled = settled
+        return tallies
+
+    async def recount(self, complete_until_ms: int) -> None:
+        """Count everything and remember that, whatever was remembered; raises as above.
+
+        As many rows may in theory be other rows. Counts may go on meanwhile.
+        """
+        self._settled, _ = await self._count_from(_NOTHING, complete_until_ms)
+
+    async def _count_from(
+        self, settled: _Settled, until_ms: int
+    ) -> tuple[_Settled, list[LawTally]]:
+        times = {"from_ms": settled.until_ms, "until_ms": max(settled.until_ms, until_ms)}
         # Rows before tallies: what comes between them makes the next count a whole one.
         [(old_rows, new_rows)] = await read_rows(self._client, "audit_rows", tuple[int, int], times)
         if old_rows != settled.rows:
@@ -48,6 +63,8 @@ class RunningCount:
             times["from_ms"] = 0
         counted = await read_rows(self._client, "accepted", tuple[str, int, int, int, int], times)
         until = [LawTally(law_id, oui, non) for law_id, oui, non, _, _ in counted]
-        until = summed(settled.tallies, until)
-        self._settled = _Settled(times["until_ms"], old_rows + new_rows, until)
-        return summed(settled.tallies, [LawTally(law_id, *all_) for law_id, _, _, *all_ in counted])
+        everything = [LawTally(law_id, oui, non) for law_id, _, _, oui, non in counted]
+        return (
+            _Settled(times["until_ms"], old_rows + new_rows, summed(settled.tallies, until)),
+            summed(settled.tallies, everything),
+        )

@@ -123,3 +123,29 @@ async def test_a_row_that_comes_while_it_is_counted_is_in_the_next_count(
     assert not left
     for _ in range(2):
         assert await count.count(at_ms) == tallied([*events, late])
+
+
+async def test_a_recount_takes_nothing_for_granted(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a count that goes on meanwhile undo it."""
+    at_ms = BEFORE_MIDNIGHT_MS
+    events = random_events(random.Random(9), 30, first_ms=at_ms - 200)
+    count = RunningCount(client)
+    await store(client, events)
+    await count.count(at_ms)
+    count._settled = count._settled._replace(tallies=[])  # as if other rows had been counted
+    assert await count.count(at_ms) == []
+    recounted = False
+
+    async def overtaken(client: AsyncClient, *asked: Any) -> list[Any]:
+        nonlocal recounted
+        rows = await read_rows(client, *asked)
+        if not recounted:
+            recounted = True
+            await count.recount(at_ms)
+        return rows
+
+    monkeypatch.setattr(running_count, "read_rows", overtaken)
+    assert await count.count(at_ms) == []
+    assert await count.count(at_ms) == tallied(events)
