@@ -264,7 +264,7 @@ async def test_a_server_that_may_forget_is_refused(
         ("maxmemory-policy", "allkeys-lru"), ("appendfsync", "everysec"), ("appendonly", "no"),
     ):  # fmt: skip
         async with node.client() as redis:
-            before = (await redis.config_get(name))[name]
+            before = str((await redis.config_get(name))[name])
             await redis.config_set(name, value)
             with pytest.raises(ConfigurationError, match=f"{node.port} has {name} {value}"):
                 await client.check_servers()
