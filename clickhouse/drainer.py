@@ -34,15 +34,17 @@ class DrainOptions(msgspec.Struct, frozen=True):
 
     `rows_max` bounds a batch. `pace_ms` is the least time from one batch to the next when it was
     not full, so that inserts stay few and large. `publish_ms` is the least time between two
-    tallies: less than the pace, or every other batch would come too early for one. `depth_ms` is
-    that between two looks at the outbox's depth. Failures are followed by random pauses whose bound
-    doubles from `backoff_ms_min` to `backoff_ms_max`. A stop leaves `stop_grace_ms` to the batch
-    in hand.
+    tallies: less than the pace, or every other batch would come too early for one. Attempts that
+    are stored within `settle_ms` of their time are counted without reading all others anew.
+    `depth_ms` is the least time between two looks at the outbox's depth. Failures are followed by
+    random pauses whose bound doubles from `backoff_ms_min` to `backoff_ms_max`. A stop leaves
+    `stop_grace_ms` to the batch in hand.
     """
 
     rows_max: int = 100_000
     pace_ms: int = 500
     publish_ms: int = 250
+    settle_ms: int = 5000
     depth_ms: int = 1000
     backoff_ms_min: int = 100
     backoff_ms_max: int = 5000
@@ -53,7 +55,8 @@ class DrainOptions(msgspec.Struct, frozen=True):
             raise ValueError(f"rows_max must be between 1 and {BLOCK_ROWS_MAX - 1}")
         if not 0 < self.backoff_ms_min <= self.backoff_ms_max:
             raise ValueError("backoff_ms_min must be positive and at most backoff_ms_max")
-        if min(self.pace_ms, self.publish_ms, self.depth_ms, self.stop_grace_ms) < 0:
+        times_ms = self.pace_ms, self.publish_ms, self.settle_ms, self.depth_ms, self.stop_grace_ms
+        if min(times_ms) < 0:
             raise ValueError("times must not be negative")
 
 
@@ -84,7 +87,12 @@ class Drainer:
         self._outbox = outbox
         self._redis = redis
         self._sink = VoteSink(clickhouse)
-        self._publisher = TallyPublisher(redis, clickhouse, interval_s=options.publish_ms / 1000)
+        self._publisher = TallyPublisher(
+            redis,
+            clickhouse,
+            interval_s=options.publish_ms / 1000,
+            settle_ms=options.settle_ms,
+        )
         self._options = options
         self._observer = observer
         self._pending: OutboxBatch | None = None

@@ -11,9 +11,9 @@ from shards.client import ShardClient
 from shards.results import LawTally, ResultsSnapshot, publish_results, read_results
 
 # Counting may take this part of the time at most: with many ballots a whole count takes longest.
-_BUSY_PART_MAX = 0.5
+_BUSY_PART_MAX = 0.2
 _QUIET_INTERVAL_S = 1.0
-_RECOUNT_MS = 300_000
+_RECOUNT_S = 300
 
 log = logging.getLogger(__name__)
 
@@ -24,20 +24,27 @@ class TallyPublisher:
     `interval_s` after the last time if something was drained since, else a second after it, to
     say that the tally is still complete. Another drainer may have stored votes meanwhile, so
     what is new is counted in the table, never added up from batches. Accepted attempts are
-    counted, which is quick; `recount_if_due` compares them with the ballots.
+    counted, which is quick, those older than `settle_ms` now and then; `recount_if_due` compares
+    them with the ballots.
     """
 
     def __init__(
-        self, redis: ShardClient, clickhouse: AsyncClient, *, interval_s: float = 0.5
+        self,
+        redis: ShardClient,
+        clickhouse: AsyncClient,
+        *,
+        interval_s: float = 0.5,
+        settle_ms: int = 5000,
     ) -> None:
         self._redis = redis
         self._clickhouse = clickhouse
-        self._accepted = RunningCount(clickhouse)
+        self._accepted = RunningCount(clickhouse, settle_ms=settle_ms)
         self._interval_s = interval_s
         self._corrections: list[LawTally] = []
         self._suspected: list[LawTally] = []  # what the latest look found
         self._complete_until_ms = 0
-        self._recounted_until_ms = 0
+        self._compared_until_ms = 0
+        self._recount_due_s = time.monotonic() + _RECOUNT_S
         self._begun = False
         self._drained = True
         self._due_s = 0.0
@@ -62,7 +69,7 @@ class TallyPublisher:
             self._begun = True
         complete_until_ms = self._complete_until_ms
         begun_ms = int(time.time() * 1000)  # what comes while it is counted is perhaps not in it
-        accepted = await self._accepted.count(complete_until_ms)
+        accepted = await self._accepted.count(begun_ms)
         counted_s = time.monotonic() - now_s
         tallies = summed(accepted, self._corrections)
         corrected_by = sum(law.oui_count + law.non_count for law in self._corrections)
@@ -73,14 +80,24 @@ class TallyPublisher:
         self._due_s = now_s + max(self._interval_s, counted_s / _BUSY_PART_MAX)
 
     async def recount_if_due(self) -> None:
-        """Count ballots and attempts themselves, at first and every five minutes of servers' time.
+        """Count what was counted before anew, and compare it with the ballots, each five minutes.
 
-        Takes seconds with millions of ballots: not for the way of those that are being stored. What
-        it finds is believed when it is found twice.
+        Takes seconds with millions of ballots: not for the way of those that are being stored.
         Raises ClickHouseUnavailable, ClickHouseRejected.
         """
+        now_s = time.monotonic()
+        if now_s >= self._recount_due_s:
+            await self._accepted.recount(int(time.time() * 1000))
+            self._recount_due_s = now_s + _RECOUNT_S
+        await self._compare_if_due()
+
+    async def _compare_if_due(self) -> None:
+        """Look for corrections, at first and every five minutes of the servers' time.
+
+        What is found is believed when it is found twice.
+        """
         until_ms = self._complete_until_ms
-        if until_ms - self._recounted_until_ms < _RECOUNT_MS:
+        if until_ms - self._compared_until_ms < 1000 * _RECOUNT_S:
             return
         corrections = await read_corrections(self._clickhouse, until_ms)
         suspected, self._suspected = self._suspected, corrections
@@ -88,8 +105,7 @@ class TallyPublisher:
             # After a server's clock was set back a batch on its way from one table to the other
             # looks like this, too, and is there at the next look.
             return
-        await self._accepted.recount(until_ms)
-        self._recounted_until_ms = until_ms
+        self._compared_until_ms = until_ms
         if corrections != self._corrections:
             log.warning(
                 "Accepted attempts are not the ballots, which alone count: Redis lost votes that "

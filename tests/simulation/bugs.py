@@ -216,12 +216,12 @@ def tally_by_adding_batches() -> Iterator[None]:
 def settled_count_not_checked() -> Plant:
     checked = RunningCount.count
 
-    async def count(self: RunningCount, complete_until_ms: int) -> list[LawTally]:
+    async def count(self: RunningCount, now_ms: int) -> list[LawTally]:
         from_ms = self._settled.until_ms
         times = {"from_ms": from_ms, "until_ms": from_ms}
-        [(rows, _)] = await read_rows(self._client, "audit_rows", tuple[int, int], times)
+        [(rows, _, _)] = await read_rows(self._client, "audit_rows", tuple[int, int, str], times)
         self._settled = self._settled._replace(rows=rows)
-        return await checked(self, complete_until_ms)
+        return await checked(self, now_ms)
 
     return patch.object(RunningCount, "count", count)
 

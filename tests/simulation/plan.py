@@ -72,6 +72,7 @@ def draw(seed: int, kinds: tuple[str, ...] = ()) -> Plan:
             rows_max=rng.choice([3, 10, 1000]),
             pace_ms=rng.choice([200, 400, 800]),
             publish_ms=rng.choice([300, 500]),
+            settle_ms=200,  # days last seconds
             backoff_ms_min=rng.choice([50, 100]),
             backoff_ms_max=400,
         ),

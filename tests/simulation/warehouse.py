@@ -21,6 +21,7 @@ from tests.simulation.trace import Trace
 
 Row = dict[str, Any]
 EventName = tuple[int, int, int]
+HOST = "clickhouse"
 
 
 class Warehouse:
@@ -75,7 +76,7 @@ class Warehouse:
         if query == read_query("audit_rows"):
             times = [row["stream_ms"] for row in self.tables["vote_audit"]]
             old = sum(ms < where["from_ms"] for ms in times)
-            return [[old, sum(ms < where["until_ms"] for ms in times) - old]]
+            return [[old, sum(ms < where["until_ms"] for ms in times) - old, HOST]]
         if query == read_query("corrections"):
             return self._corrections(where["until_ms"])
         if query == read_query("stored_ballots"):
@@ -86,8 +87,7 @@ class Warehouse:
         assert query == read_query("count_stored"), query
         return [[len(self._between(table, where)) for table in ("vote_audit", "ballots")]]
 
-    def _accepted(self, from_ms: int, until_ms: int) -> list[tuple[str, int, int, int, int]]:
-        """Return every law's oui and non before `until_ms`, and all of them."""
+    def _accepted(self, from_ms: int, until_ms: int) -> list[tuple[object, ...]]:
         rows = [
             row
             for row in self.audit().values()
@@ -96,7 +96,11 @@ class Warehouse:
         until = {
             law: votes for law, *votes in _tallied(r for r in rows if r["stream_ms"] < until_ms)
         }
-        return [(law, *until.get(law, (0, 0)), oui, non) for law, oui, non in _tallied(rows)]
+        newest = {row["law_id"]: row["stream_ms"] for row in sorted(rows, key=event_time)}
+        return [
+            (law, *until.get(law, (0, 0)), oui, non, newest[law], HOST)
+            for law, oui, non in _tallied(rows)
+        ]
 
     def _corrections(self, until_ms: int) -> list[tuple[str, int, int]]:
         def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
@@ -148,6 +152,11 @@ class Warehouse:
 def event_name(row: Row) -> EventName:
     """Return what names a row's event."""
     return row["shard"], row["stream_ms"], row["stream_seq"]
+
+
+def event_time(row: Row) -> int:
+    """Return when a row's event was decided."""
+    return int(row["stream_ms"])
 
 
 def _tallied(rows: Iterable[Row]) -> list[tuple[str, int, int]]:

@@ -23,7 +23,7 @@ WORDS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "UUID"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
     (re.compile(r"\b1[6-9]\d{11}\b|\b1[6-9]\d{8}\b"), "TIME"),
-    (re.compile(r"\b165\d{17}\b"), "EARLINESS"),
+    (re.compile(r"\b1[56]\d{18}\b"), "EARLINESS"),
     (re.compile(r"store\\?/\w{3}"), "PATH"),
     (re.compile(r"\"\w*(?:bytes|size|marks)\w*\":\"?\d+"), "SIZE"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
@@ -81,33 +81,32 @@ async def pages(url: str, paths: Iterable[str], token: str) -> dict[str, str]:
     return seen
 
 
-def sql(url: str, role: str, statement: str) -> str:
-    """Ask ClickHouse in a role; return what it answers, also when it refuses."""
-    answer = httpx.post(url, params={"user": role}, content=statement, timeout=30)
-    return f"{answer.status_code} {settled(answer.text)}"
-
-
 def tables(url: str, role: str) -> dict[str, str]:
     """Read all that a role may read: each column of ours alone, and what the engine says of it."""
     seen = {}
-    columns = httpx.post(
-        url, content="SELECT table, name FROM system.columns WHERE database = 'scrutin' FORMAT TSV"
-    ).text.splitlines()
-    for table, column in (line.split("\t") for line in columns):
-        name = f"scrutin.{table}.{column}"
-        # hashes are the same in both elections, in another order where times decide
-        seen[name] = sql(
-            url, role, f"SELECT arraySort(groupArray(toString({column}))) FROM scrutin.{table}"
+    with httpx.Client(base_url=url, timeout=30) as http:
+
+        def ask(statement: str) -> str:
+            """Ask in the role; return what is answered, also when it is refused."""
+            answer = http.post("/", params={"user": role}, content=statement)
+            return f"{answer.status_code} {settled(answer.text)}"
+
+        ours = f"SELECT table, name FROM system.columns WHERE {OURS} FORMAT TSV"
+        for line in http.post("/", content=ours).text.splitlines():
+            table, column = line.split("\t")
+            # hashes are the same in both elections, in another order where times decide
+            seen[f"scrutin.{table}.{column}"] = ask(
+                f"SELECT arraySort(groupArray(toString({column}))) FROM scrutin.{table}"
+            )
+        engines = (
+            "SELECT table FROM system.columns WHERE database = 'system' AND name IN"
+            " ('database', 'table') GROUP BY table HAVING count() = 2 FORMAT TSV"
         )
-    names = httpx.post(
-        url, content="SELECT table FROM system.columns WHERE database = 'system' AND name IN"
-        " ('database', 'table') GROUP BY table HAVING count() = 2 FORMAT TSV"
-    ).text.split()  # fmt: skip
-    for name in sorted(names):
-        if OF_THE_ENGINE.search(name):
-            continue
-        statement = f"SELECT * FROM system.{name} WHERE {OURS} ORDER BY ALL FORMAT JSONEachRow"
-        seen[f"system.{name}"] = sql(url, role, statement)
+        for name in sorted(http.post("/", content=engines).text.split()):
+            if not OF_THE_ENGINE.search(name):
+                seen[f"system.{name}"] = ask(
+                    f"SELECT * FROM system.{name} WHERE {OURS} ORDER BY ALL FORMAT JSONEachRow"
+                )
     return seen
 
 

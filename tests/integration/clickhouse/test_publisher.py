@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 from clickhouse_connect.driver import AsyncClient
@@ -37,11 +38,11 @@ async def test_a_count_is_as_old_as_its_beginning(
     """It takes seconds with very many ballots, and those of meanwhile need not be in it."""
     begun_at_ms, counted = 0, RunningCount.count
 
-    async def count(of: RunningCount, complete_until_ms: int) -> list[LawTally]:
+    async def count(of: RunningCount, now_ms: int) -> list[LawTally]:
         nonlocal begun_at_ms
         begun_at_ms = int(time.time() * 1000)
         await asyncio.sleep(0.01)  # so that its end is another millisecond than its beginning
-        return await counted(of, complete_until_ms)
+        return await counted(of, now_ms)
 
     monkeypatch.setattr(RunningCount, "count", count)
     await TallyPublisher(redis, client).publish_if_due()
@@ -72,3 +73,27 @@ async def test_a_difference_of_the_tables_is_believed_when_it_is_found_twice(
         await publisher.recount_if_due()
         assert publisher._corrections == expected
     assert found == []
+
+
+async def test_what_was_counted_is_counted_anew_now_and_then(
+    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the tables are complete up to no time, and cannot be compared."""
+    now_s = 1000.0
+    clock = SimpleNamespace(monotonic=lambda: now_s, time=time.time)
+    monkeypatch.setattr("clickhouse.publisher.time", clock)
+    await VoteSink(client).store(batch_of(accepted_twice(FIRST_MS)))
+    publisher = TallyPublisher(redis, client, settle_ms=0)
+    for _ in range(2):
+        await publisher._accepted.count(FIRST_MS + 1000)
+    settled = publisher._accepted._settled
+    assert settled.tallies == [LawTally("L2025-001", 1, 0)]
+    publisher._accepted._settled = settled._replace(tallies=())  # as if it were of other rows
+    for wait_s, expected in ((0, (0, 1)), (299, (0, 1)), (2, (1, 1))):
+        now_s += wait_s
+        publisher.drained(1, None)
+        await publisher.recount_if_due()
+        await publisher.publish_if_due()
+        snapshot = await read_results(redis)
+        assert snapshot is not None
+        assert [(law.oui_count, law.non_count) for law in snapshot.tallies] == [expected]

@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
 from shards.outbox import OutboxEvent
 from shards.results import LawTally
-from tests.support.clickhouse import batch_of, random_events
+from tests.support.clickhouse import LAWS, batch_of, random_events
 
 BEFORE_MIDNIGHT_MS = 1_790_035_199_800  # events cross from one partition into the next
 SECOND_MS = 1000
@@ -23,6 +25,17 @@ def tallied(events: list[OutboxEvent]) -> list[LawTally]:
     counts = Counter((event.law_id, event.vote) for event in events if event.status == "accepted")
     laws = sorted({law_id for law_id, _ in counts})
     return [LawTally(law_id, counts[law_id, "oui"], counts[law_id, "non"]) for law_id in laws]
+
+
+def accepted(times_ms: Iterable[int], number: int = 0) -> list[OutboxEvent]:
+    """Make a ballot for each time."""
+    return [
+        OutboxEvent(
+            0, at_ms, number, sha256(b"%d-%d" % (at_ms, number)).digest(), LAWS[0],
+            "oui", "accepted", bytes(16), 0,
+        )
+        for at_ms in times_ms
+    ]  # fmt: skip
 
 
 async def store(client: AsyncClient, events: list[OutboxEvent]) -> None:
@@ -49,14 +62,14 @@ async def test_whatever_happens_to_the_table(client: AsyncClient, seed: int) -> 
     print(f"seed {seed}")
     rng = random.Random(seed)
     stored: list[OutboxEvent] = []
-    count = RunningCount(client)
+    count = RunningCount(client, settle_ms=rng.choice((0, 50)))
     now_ms = BEFORE_MIDNIGHT_MS - SECOND_MS
-    for _ in range(25):
+    for step in range(60):
         kind = rng.choice(("new", "new", "new", "late", "again", "merge", "lost"))
         if kind in ("new", "late"):
             now_ms += rng.randrange(200)
             first_ms = now_ms if kind == "new" else now_ms - rng.randrange(SECOND_MS)
-            # another shard's sequence for each batch: no two of their events have one name
+            # numbers of their own for each batch: no two events have one name
             batch = [
                 event._replace(stream_seq=event.stream_seq + len(stored))
                 for event in random_events(rng, 30, first_ms=first_ms)
@@ -70,8 +83,11 @@ async def test_whatever_happens_to_the_table(client: AsyncClient, seed: int) -> 
         elif kind == "lost" and rng.random() < 0.3:
             await client.command("TRUNCATE TABLE scrutin.vote_audit")
             stored.clear()
-        until_ms = rng.choice((0, now_ms, now_ms - rng.randrange(SECOND_MS), now_ms + 50))
-        assert await count.count(until_ms) == tallied(stored), kind
+        if kind == "merge":  # as many rows may have come late: then a recount tells
+            await count.recount(now_ms)
+        if step % 2:
+            at_ms = rng.choice((0, now_ms, now_ms - rng.randrange(SECOND_MS), now_ms + 50))
+            assert await count.count(at_ms) == tallied(stored), kind
 
 
 async def test_what_is_settled_is_not_read_again(
@@ -79,37 +95,65 @@ async def test_what_is_settled_is_not_read_again(
 ) -> None:
     """Until a row comes late, or one goes: then everything is, once."""
     at_ms = BEFORE_MIDNIGHT_MS
-    events = random_events(random.Random(5), 60, first_ms=at_ms)
-    late = random_events(random.Random(6), 3, first_ms=at_ms - 1)
-    count = RunningCount(client)
-    await store(client, events[:30])
-    await count.count(at_ms + 10)
-    await store(client, events[30:])
-    await count.count(at_ms + 20)
-    assert await count.count(at_ms + 15) == tallied(events)  # a time before the one that is settled
-    assert asked_from == [0, at_ms + 10, at_ms + 20]
-    await store(client, late)
-    assert await count.count(at_ms + 30) == tallied([*events, *late])
-    await count.count(at_ms + 30)
-    assert asked_from[3:] == [0, at_ms + 30]
+    events = accepted(range(at_ms, at_ms + 20))
+    [late] = accepted([at_ms - 1])
+    count = RunningCount(client, settle_ms=5)
+    await store(client, events[:10])
+    await count.count(at_ms + 100)  # finds out how new the newest is
+    await count.count(at_ms + 100)
+    await store(client, events[10:])
+    await count.count(at_ms + 100)
+    assert await count.count(at_ms + 8) == tallied(events)  # the clock was set back
+    assert asked_from == [0, 0, at_ms + 4, at_ms + 4]
+    await count.count(at_ms + 100)
+    await count.count(at_ms + 100)
+    assert asked_from[4:] == [at_ms + 4, at_ms + 14]
+    await store(client, [late])
+    assert await count.count(at_ms + 100) == tallied([*events, late])
+    await count.count(at_ms + 100)
+    assert asked_from[6:] == [0, at_ms + 14]
     await client.command("TRUNCATE TABLE scrutin.vote_audit")
-    assert await count.count(at_ms + 30) == []
-    assert asked_from[5:] == [0]
+    assert await count.count(at_ms + 100) == []
+    assert asked_from[8:] == [0]
+
+
+async def test_what_two_replicas_say_is_not_put_together(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, asked_from: list[int]
+) -> None:
+    """One may have fewer rows than the other: their count is shown and not remembered."""
+    at_ms = BEFORE_MIDNIGHT_MS
+    events = accepted(range(at_ms, at_ms + 20))
+    count = RunningCount(client, settle_ms=5)
+    await store(client, events)
+    counted = running_count._Counted
+
+    with monkeypatch.context() as changed:
+        changed.setattr(
+            running_count, "_Counted", lambda *row: counted(*row)._replace(host="another")
+        )
+        for _ in range(3):
+            assert await count.count(at_ms + 100) == tallied(events)
+    assert asked_from == [0, 0, 0]
+    await count.count(at_ms + 100)
+    await count.count(at_ms + 100)
+    assert asked_from[3:] == [0, at_ms + 14]
 
 
 @pytest.mark.parametrize("query", ["audit_rows", "accepted"])
-@pytest.mark.parametrize("age_ms", [1, 100])
+@pytest.mark.parametrize("age_ms", [25, 95])
 async def test_a_row_that_comes_while_it_is_counted_is_in_the_next_count(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, query: str, age_ms: int
 ) -> None:
     """Late by little, of what is just being settled, or of what was settled before."""
     at_ms = BEFORE_MIDNIGHT_MS
-    events = random_events(random.Random(7), 30, first_ms=at_ms - 200)
-    [late] = random_events(random.Random(8), 1, first_ms=at_ms - age_ms)
-    late = late._replace(status="accepted")
-    count = RunningCount(client)
-    await store(client, events)
-    await count.count(at_ms - 50)
+    events = accepted(range(at_ms - 100, at_ms))
+    [late] = accepted([at_ms - age_ms], number=1)
+    count = RunningCount(client, settle_ms=5)
+    await store(client, events[:50])
+    for _ in range(2):
+        await count.count(at_ms)
+    await store(client, events[50:])
+    await count.count(at_ms)  # finds out how new the newest is; the next one settles it
     left = [late]
 
     async def overtaken(client: AsyncClient, asked: str, *rest: Any) -> list[Any]:
@@ -130,12 +174,14 @@ async def test_a_recount_takes_nothing_for_granted(
 ) -> None:
     """Nor does a count that goes on meanwhile undo it."""
     at_ms = BEFORE_MIDNIGHT_MS
-    events = random_events(random.Random(9), 30, first_ms=at_ms - 200)
-    count = RunningCount(client)
+    events = accepted(range(at_ms, at_ms + 20))
+    count = RunningCount(client, settle_ms=0)
     await store(client, events)
-    await count.count(at_ms)
-    count._settled = count._settled._replace(tallies=[])  # as if other rows had been counted
-    assert await count.count(at_ms) == []
+    for _ in range(2):
+        await count.count(at_ms + 100)
+    count._settled = count._settled._replace(tallies=())  # as if other rows had been counted
+    [newest] = tallied(events[-1:])
+    assert await count.count(at_ms + 100) == [newest]
     recounted = False
 
     async def overtaken(client: AsyncClient, *asked: Any) -> list[Any]:
@@ -143,9 +189,9 @@ async def test_a_recount_takes_nothing_for_granted(
         rows = await read_rows(client, *asked)
         if not recounted:
             recounted = True
-            await count.recount(at_ms)
+            await count.recount(at_ms + 100)
         return rows
 
     monkeypatch.setattr(running_count, "read_rows", overtaken)
-    assert await count.count(at_ms) == []
-    assert await count.count(at_ms) == tallied(events)
+    assert await count.count(at_ms + 100) == [newest]
+    assert await count.count(at_ms + 100) == tallied(events)

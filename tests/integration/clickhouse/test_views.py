@@ -89,7 +89,7 @@ async def test_first_of_two_accepted_events_counts(
     await client.command("OPTIMIZE TABLE scrutin.ballots FINAL")
     assert await read_tallies(client) == [LawTally("L2025-001", 1, 0)]
     await assert_agrees(client, order)
-    accepted = await RunningCount(client).count(at_ms)
+    accepted = await RunningCount(client, settle_ms=0).count(at_ms)
     assert accepted == [LawTally("L2025-001", 1, 2)]
     assert await read_corrections(client, at_ms) == []  # up to there, all is well
     assert await read_corrections(client, at_ms + 1) == [LawTally("L2025-001", 0, -1)]
