@@ -5,7 +5,7 @@ import random
 import socket
 from collections.abc import Collection
 
-PORTS = range(10_000, 30_000)
+PORTS = range(10_100, 30_000)  # browsers refuse 10,080
 
 
 def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
