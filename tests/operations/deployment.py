@@ -26,7 +26,7 @@ PRIMARIES = 3
 REPLICAS = 2
 EDGES = 2
 DRAINERS = 2
-SHUTDOWN_DELAY_S = 3.0  # the balancer shares the machine, and may look late
+SHUTDOWN_DELAY_S = 5.0  # the balancer shares the machine, and may look late
 # As in k8s/base/redis/config/redis.conf: a primary that is told to end hands over first.
 REDIS_FLAGS = [
     "--shutdown-on-sigterm", "failover", "--cluster-allow-replica-migration", "no",

@@ -19,9 +19,10 @@ PAUSE_S = 2.0  # between two restarts, so that each is seen alone
 
 
 class Restart(msgspec.Struct, frozen=True):
-    """One process started anew; `handed_over`: it was a primary; `refused`: 503s meanwhile.
+    """One process started anew; `handed_over`: it was a primary.
 
-    Times are since the beginning, until it is back and in step.
+    Times are since the beginning, until it is back and in step. `refused` are 503s meanwhile,
+    `lost` connections without an answer.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Restart(msgspec.Struct, frozen=True):
     ended_s: float
     handed_over: bool
     refused: int = 0
+    lost: int = 0
 
 
 class Rolled(msgspec.Struct, frozen=True):
@@ -64,7 +66,10 @@ class Rolled(msgspec.Struct, frozen=True):
         if self.unanswered:
             found.append(f"{self.unanswered} votes were never decided")
         if self.lost:
-            found.append(f"{self.lost} connections were lost")
+            when = [
+                f"{one.lost} while {one.name} started anew" for one in self.restarts if one.lost
+            ]
+            found.append(f"{self.lost} connections were lost, {', '.join(when) or 'in between'}")
         if self.refused_share > REFUSED_SHARE_MAX:
             found.append(f"{self.refused_share:.3%} of all sendings got 503 outside handovers")
         return found
@@ -152,9 +157,14 @@ def _meets(sent: Sent, restart: Restart) -> bool:
 def _rolled(load: OpenLoop, restarts: list[Restart], seconds: float, found: list[str]) -> Rolled:
     refused = [sent for sent in load.troubles if sent.status == 503]
     handovers = [restart for restart in restarts if restart.handed_over]
+    lost = [sent for sent in load.troubles if sent.status == 0]
     in_handovers = sum(any(_meets(sent, one) for one in handovers) for sent in refused)
     restarts = [
-        msgspec.structs.replace(one, refused=sum(_meets(sent, one) for sent in refused))
+        msgspec.structs.replace(
+            one,
+            refused=sum(_meets(sent, one) for sent in refused),
+            lost=sum(_meets(sent, one) for sent in lost),
+        )
         for one in restarts
     ]
     taken_s = sorted(s for second in load.seconds.values() for s in second.latencies_s)
@@ -163,7 +173,7 @@ def _rolled(load: OpenLoop, restarts: list[Restart], seconds: float, found: list
         dict(load.answers),
         load.sendings,
         len(refused),
-        sum(sent.status == 0 for sent in load.troubles),
+        len(lost),
         in_handovers,
         dict(load.unexpected),
         len(load.unanswered),
