@@ -25,7 +25,9 @@ $(UV):
 	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 setup: $(UV) ## build .venv with the locked dependencies and the extension
-	@$(UV) sync --quiet --locked --python $(PYTHON) --extra demo --extra bench --extra otel
+	@# Compiled now: every process would do it anew where PYTHONDONTWRITEBYTECODE is set.
+	@$(UV) sync --quiet --locked --python $(PYTHON) --compile-bytecode --extra demo --extra bench --extra otel
+	@$(BIN)/python -m compileall -q hashgen shards clickhouse edge
 
 demo: setup ## the whole system on this machine: make demo ARGS="--electors 100000"
 	@$(BIN)/scrutin demo $(ARGS)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from hashgen import BallotHasher
 from hashgen.sample import write_sample
 
 PLAIN_SAMPLE = 200_000
+RUNS = 3
 BATCH = 1000
 ELECTOR = ("012-345-678", "abcd2345", SAMPLE_LAW)
 ONE_BLOCK_BYTES = 32  # with SHA-256's padding a message of up to 55 bytes is one block
@@ -63,8 +65,10 @@ async def hashgen(size: Size) -> Outcome:
         plain_per_s = sampled / (time.perf_counter() - began_s)
 
         out = directory / "roll"
-        argv = ["hashgen", "run", str(csv_file), "--out", str(out), "--format", "binary"]
-        took_s, peak_bytes = _run([sys.executable, "-P", "-m", "edge", *argv])
+        argv = ["hashgen", "run", str(csv_file), "--out", str(out), "--format", "binary", "--force"]
+        runs = [_run([sys.executable, "-P", "-m", "edge", *argv]) for _ in range(RUNS)]
+        took_s = statistics.median(took_s for took_s, _ in runs)
+        peak_bytes = max(peak_bytes for _, peak_bytes in runs)
         began_s = time.perf_counter()
         with csv_file.open("rb") as content:
             while content.read(1 << 20):
@@ -80,7 +84,7 @@ async def hashgen(size: Size) -> Outcome:
     )
     return Outcome(
         "hashgen",
-        "Electors' CSV to binary hash database, as a command, its start included.",
+        f"Electors' CSV to binary hash database, as a command with its start: median of {RUNS}.",
         f"{size.electors:,} electors, {cores} cores",
         [
             Figure("time", took_s, "s", "lower"),

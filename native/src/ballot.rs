@@ -5,31 +5,35 @@ use sha2::{Digest, Sha256};
 use zeroize::optimization_barrier;
 
 use crate::normalise::{self, CODE_CHARS_MAX, Fault, LAW_ID_CHARS_MAX, NAS_DIGITS};
+use crate::padded::{self, BLOCK_BYTES, DIGEST_BYTES, PADDING_BYTES_MIN};
 
 pub const SCHEME_SHA256: &str = "sha256";
 pub const SCHEME_HMAC_SHA256: &str = "hmac-sha256";
 pub const KEY_BYTES: usize = 32;
-pub const HASH_BYTES: usize = 32;
+pub const HASH_BYTES: usize = DIGEST_BYTES;
 const FINGERPRINT_CONTEXT: &[u8] = b"scrutin-key-fingerprint";
 const FINGERPRINT_BYTES: usize = 8;
 const MESSAGE_BYTES_MAX: usize = NAS_DIGITS + 1 + CODE_CHARS_MAX + 1 + LAW_ID_CHARS_MAX;
+const BLOCKS_MAX: usize = (MESSAGE_BYTES_MAX + PADDING_BYTES_MIN).div_ceil(BLOCK_BYTES);
 
 pub type Hash = [u8; HASH_BYTES];
 
-/// A normalised ballot: the message that is hashed, on the stack, wiped when dropped.
+/// A normalised ballot: the message that is hashed, padded, on the stack, wiped when dropped.
 ///
 /// One can take many electors' fields in turn: moving it costs more than filling it.
 pub struct Ballot {
-    message: [u8; MESSAGE_BYTES_MAX],
+    message: [u8; BLOCKS_MAX * BLOCK_BYTES],
     len: usize,
+    blocks: usize,
 }
 
 impl Ballot {
     #[must_use]
     pub fn empty() -> Self {
         Self {
-            message: [b'|'; MESSAGE_BYTES_MAX],
+            message: [0; BLOCKS_MAX * BLOCK_BYTES],
             len: 0,
+            blocks: 0,
         }
     }
 
@@ -41,12 +45,14 @@ impl Ballot {
 
     /// Takes the place of what the ballot held; refused, the message is empty.
     pub fn set(&mut self, nas: &str, code: &str, law_id: &str) -> Result<(), Fault> {
-        self.len = 0;
+        (self.len, self.blocks) = (0, 0);
+        self.message.fill(0);
         let (digits, rest) = self
             .message
             .split_first_chunk_mut::<NAS_DIGITS>()
             .expect("the message holds a NAS");
         normalise::nas(nas, digits)?;
+        rest[0] = b'|';
         let chars = rest[1..]
             .first_chunk_mut::<CODE_CHARS_MAX>()
             .expect("the message holds a code");
@@ -56,6 +62,7 @@ impl Ballot {
         self.message[law_at - 1] = b'|';
         self.len = law_at + law_id.len();
         self.message[law_at..self.len].copy_from_slice(law_id.as_bytes());
+        self.blocks = padded::pad(&mut self.message, self.len);
         Ok(())
     }
 
@@ -63,6 +70,10 @@ impl Ballot {
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.message[..self.len]
+    }
+
+    fn padded(&self) -> &[[u8; BLOCK_BYTES]] {
+        &self.message.as_chunks().0[..self.blocks]
     }
 
     /// The NAS as a number below 10^9.
@@ -158,11 +169,12 @@ impl Hasher {
         &self.key_fingerprint
     }
 
-    /// The hash of a normalised ballot. Allocates nothing.
+    /// The hash of a normalised ballot. Allocates nothing; panics at a ballot that was refused.
     #[must_use]
     pub fn hash(&self, ballot: &Ballot) -> Hash {
+        assert!(ballot.len > 0, "there is no ballot to hash");
         match &self.scheme {
-            Scheme::Sha256 => Sha256::digest(ballot.message()).into(),
+            Scheme::Sha256 => padded::sha256(ballot.padded()),
             Scheme::HmacSha256(keyed) => {
                 let mut mac = Hmac::clone(keyed);
                 mac.update(ballot.message());
@@ -211,6 +223,14 @@ mod tests {
         assert_eq!(ballot.message(), b"012345678|ABC123|L1");
         assert_eq!(ballot.set("012345678", "ABC", "L1"), Err(Fault::CodeLength));
         assert_eq!(ballot.message(), b"");
+    }
+
+    #[test]
+    #[should_panic = "no ballot to hash"]
+    fn a_refused_ballot_has_no_hash() {
+        let mut ballot = Ballot::new("123456789", "ABC123", "L1").unwrap();
+        ballot.set("123456789", "ABC", "L1").unwrap_err();
+        let _ = Hasher::plain().hash(&ballot);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod ballot;
 pub mod cast;
 pub mod hex;
 pub mod normalise;
+pub mod padded;
 mod python;
 pub mod roll;
 pub mod sample;
