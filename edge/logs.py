@@ -2,13 +2,12 @@
 
 import logging
 import sys
-from typing import Literal
 
 import structlog
 
 from edge.ratelimit import Clock
+from edge.settings import LogFormat
 
-LogFormat = Literal["auto", "json", "console"]
 OUR_PACKAGES = ("edge", "clickhouse", "shards", "hashgen")
 
 

@@ -17,7 +17,6 @@ from msgspec import Meta
 
 from edge.clients import Network
 from edge.errors import SettingsError
-from edge.logs import LogFormat
 from edge.tokens import ReviewTokens, read_review_tokens, read_token
 from hashgen import BallotHasher
 from hashgen.errors import HashgenError
@@ -25,6 +24,7 @@ from hashgen.keyfile import make_hasher
 from shards.options import Durability, RedisOptions
 
 PREFIX = "SCRUTIN_"
+LogFormat = Literal["auto", "json", "console"]
 
 
 class UrlForm(NamedTuple):

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from edge import logs
-from edge.logs import LogFormat, Sparingly
+from edge.logs import Sparingly
+from edge.settings import LogFormat
 from tests.unit.edge.test_ratelimit import Clock
 
 
