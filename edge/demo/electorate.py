@@ -106,6 +106,8 @@ def _kept(data: Path, asked: Origin) -> Origin:
 
 
 def _digest(csv_file: Path) -> str:
+    if csv_file.exists() and not csv_file.is_file():
+        raise StartError(f"{csv_file} is not a file, which can be read more than once: make it one")
     try:
         with csv_file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,5 +1,6 @@
 """What the demo makes of its data directory, run after run."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def test_other_electors_are_refused(data: Path, tmp_path: Path, csv_file: Path) 
     for electors, csv in ((20, None), (None, csv_file), (None, None)):
         with pytest.raises(StartError, match=r"other electors.*--data"):
             prepare(kept, electors, csv, report)
+
+
+def test_a_pipe_is_refused(data: Path, tmp_path: Path) -> None:
+    """The electors are read more than once, and whoever opens a pipe waits for its writer."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(StartError, match=r"pipe\.csv is not a file"):
+        prepare(data, None, pipe, report)
 
 
 def test_a_corrected_csv_is_taken(data: Path, csv_file: Path) -> None:
