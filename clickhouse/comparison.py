@@ -18,8 +18,8 @@ import msgspec
 
 from clickhouse.history import Ballot
 from shards.census import ShardCensus
+from shards.events import EventId, OutboxEvent
 from shards.keys import field_of
-from shards.outbox import EventId, OutboxEvent
 from shards.records import Repeat, encode_record, encode_repeats
 
 Kind = Literal[

@@ -14,8 +14,8 @@ from clickhouse.answers import read_rows
 from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.retry import classified
 from clickhouse.sql import read_query
+from shards.events import EventId, OutboxEvent
 from shards.keys import SHARDS
-from shards.outbox import EventId, OutboxEvent
 
 ROWS_AT_ONCE = 200_000
 

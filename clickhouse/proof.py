@@ -11,8 +11,9 @@ from typing import Any
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.answers import read_rows
+from shards.events import OutboxEvent
 from shards.keys import SHARDS
-from shards.outbox import OutboxBatch, OutboxEvent
+from shards.outbox import OutboxBatch
 
 # A hash has 64 digits and a law's id 50 at most: the parameter stays below 100 KiB.
 BALLOTS_ASKED_MAX = 500

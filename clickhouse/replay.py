@@ -18,8 +18,8 @@ from hashgen.database import HashDatabase
 from shards.client import ShardClient
 from shards.election import Election
 from shards.errors import ReplayRefused
+from shards.events import OutboxEvent
 from shards.load import fill_roll
-from shards.outbox import OutboxEvent
 from shards.records import Repeat
 from shards.replay import (
     CastBallot,

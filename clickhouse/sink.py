@@ -15,7 +15,8 @@ from clickhouse_connect.driver import AsyncClient
 from clickhouse.errors import ClickHouseUnavailable
 from clickhouse.proof import table_lacking
 from clickhouse.retry import classified
-from shards.outbox import OutboxBatch, OutboxEvent
+from shards.events import OutboxEvent
+from shards.outbox import OutboxBatch
 
 # More than any batch has, so that the server makes one block of it, written whole or not at all.
 BLOCK_ROWS_MAX = 10_000_000

@@ -10,7 +10,7 @@ from clickhouse.history import Ballot
 from clickhouse.retry import classified
 from clickhouse.sql import read_query
 from clickhouse.tally import read_tallies
-from shards.outbox import OutboxEvent
+from shards.events import OutboxEvent
 from shards.results import LawTally
 
 AUDIT = "vote_audit: attempts"

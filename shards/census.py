@@ -12,8 +12,8 @@ import msgspec
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
+from shards.events import EventId, OutboxEvent, decode_event_id, decode_events
 from shards.functions import fcall
-from shards.outbox import EventId, OutboxEvent, decode_event_id, decode_events
 from shards.records import ONCE_BYTES
 
 BUCKETS_A_CALL = 64  # the server is busy for about a millisecond

@@ -9,27 +9,12 @@ import msgspec
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.connection import Reply
+from shards.completeness import Fence, Mark
+from shards.events import EventId, OutboxEvent, decode_event_id, decode_events, encode_event_id
 from shards.functions import fcall
 
 DECODED_AT_ONCE = 1000  # events; some two milliseconds
 GROUPS = 16  # shard groups in metrics: the first hex digit of the shard
-
-EventId = tuple[int, int]  # stream ms, stream seq
-
-
-class OutboxEvent(NamedTuple):
-    """One decided attempt; `attempt` is the n of the n-th duplicate, else 0."""
-
-    shard: int
-    stream_ms: int
-    stream_seq: int
-    vote_hash: bytes
-    law_id: str
-    vote: str
-    status: str
-    request_id: bytes
-    attempt: int
 
 
 class OutboxBatch(msgspec.Struct, frozen=True):
@@ -37,8 +22,8 @@ class OutboxBatch(msgspec.Struct, frozen=True):
 
     `trims`: the last event id of each shard in the batch. `token` names exactly this batch.
     `complete_until_ms`: every event decided before this server time is in this batch or was
-    trimmed before it; None when rows were left for the next batch. `leases`: the token of the
-    lease under which each shard was read.
+    trimmed before it; None when there is no such time since the batch before. `leases`: the token
+    of the lease under which each shard was read.
     """
 
     events: list[OutboxEvent]
@@ -56,13 +41,6 @@ class OutboxDepth(NamedTuple):
     oldest_age_s: float
 
 
-class _Fence(NamedTuple):
-    now_ms: int
-    length: int
-    last_id: bytes  # empty: nothing to read, or another drainer's turn
-    lease: int
-
-
 class Outbox:
     """Reads and trims the outbox streams under a lease a shard.
 
@@ -75,6 +53,7 @@ class Outbox:
         self.lease_ms = lease_ms
         self._client = client
         self._owner = owner
+        self._mark: Mark | None = None  # not reached yet
 
     async def read(self, rows_max: int) -> OutboxBatch:
         """Fence the shards, then read what lies before the fences, about `rows_max` rows.
@@ -86,11 +65,10 @@ class Outbox:
         """
         moves = self._client.moves()
         fences = await self._fence()
-        readable = {shard: fence for shard, fence in fences.items() if fence.last_id}
+        readable = {shard: fence for shard, fence in fences.items() if fence.lease}
         share = max(1, rows_max // max(1, len(readable)))
         slices = await self._client.call_reachable(
-            (shard, pack("XRANGE", keys.outbox_key(shard), "-", fence.last_id, "COUNT", share))
-            for shard, fence in readable.items()
+            (shard, _slice_command(shard, fence, share)) for shard, fence in readable.items()
         )
         moved = [now != before for now, before in zip(self._client.moves(), moves, strict=True)]
         events: list[OutboxEvent] = []
@@ -105,7 +83,8 @@ class Outbox:
                 await asyncio.sleep(0)  # an edge that votes wait for may share this loop
             trims[shard] = decode_event_id(entries[-1][0])
         leases = {shard: readable[shard].lease for shard in trims}
-        return OutboxBatch(events, trims, name.hexdigest(), _complete_until(fences, trims), leases)
+        complete_until_ms = self._complete_until(fences, trims)
+        return OutboxBatch(events, trims, name.hexdigest(), complete_until_ms, leases)
 
     async def renew(self, batch: OutboxBatch) -> None:
         """Keep the batch's leases while it is being stored; raises `Unavailable`."""
@@ -168,7 +147,7 @@ class Outbox:
             for group in range(GROUPS)
         ]
 
-    async def _fence(self) -> dict[int, _Fence]:
+    async def _fence(self) -> dict[int, Fence]:
         replies = await self._client.call_reachable(
             (
                 shard,
@@ -181,41 +160,26 @@ class Outbox:
             )
             for shard in range(keys.SHARDS)
         )
-        return {shard: _Fence(*reply) for shard, reply in replies.items()}
+        return {shard: Fence.of(*reply) for shard, reply in replies.items()}
 
+    def _complete_until(self, fences: dict[int, Fence], trims: dict[int, EventId]) -> int | None:
+        """Return up to when nothing is missing once these events are stored, None if unknown.
 
-def _complete_until(fences: dict[int, _Fence], trims: dict[int, EventId]) -> int | None:
-    if len(fences) < keys.SHARDS:
+        That is now when nothing is left. Else, and with other drainers something always may be, it
+        is the time of an earlier look, of which everything has been stored since.
+        """
+        now = Mark.at(fences) if len(fences) == keys.SHARDS else None
+        if now is not None and now.reached(trims):
+            self._mark = None
+            return now.until_ms
+        held = self._mark.after(fences) if self._mark is not None else None
+        if held is not None and held.reached(trims):
+            self._mark = now
+            return held.until_ms
+        self._mark = now if held is None else held
         return None
-    for shard, fence in fences.items():
-        if fence.length and (shard not in trims or trims[shard] != decode_event_id(fence.last_id)):
-            return None
-    return min(fence.now_ms for fence in fences.values())
 
 
-def decode_event_id(text: bytes) -> EventId:
-    """Parse a stream entry's id."""
-    ms, seq = text.split(b"-")
-    return int(ms), int(seq)
-
-
-def decode_events(shard: int, entries: list[Reply]) -> list[OutboxEvent]:
-    """Make events of a shard's stream entries."""
-    events = []
-    for event_id, fields in entries:
-        ms, _, seq = event_id.partition(b"-")
-        # names and values in turn, their order fixed by lua/cast.lua: h, l, v, s, r, n
-        vote_hash, law_id, vote, status, request_id, attempt = fields[1::2]
-        event = OutboxEvent(
-            shard,
-            int(ms),
-            int(seq),
-            vote_hash,
-            law_id.decode(),
-            vote.decode(),
-            status.decode(),
-            request_id,
-            int(attempt),
-        )
-        events.append(event)
-    return events
+def _slice_command(shard: int, fence: Fence, count: int) -> bytes:
+    last = encode_event_id(fence.last)
+    return pack("XRANGE", keys.outbox_key(shard), "-", last, "COUNT", count)

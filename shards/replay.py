@@ -7,8 +7,8 @@ from typing import NamedTuple
 from shards import keys
 from shards.client import ShardClient
 from shards.errors import ReplayRefused
+from shards.events import EventId
 from shards.functions import fcall
-from shards.outbox import EventId
 from shards.records import Repeat, encode_record, encode_repeats
 from shards.roll import RollInfo
 

@@ -21,29 +21,32 @@ end
 --       3 {xx}:token   string: the token of the latest lease
 -- ARGV  1 owner
 --       2 lease in ms, at most LEASE_MS_MAX
--- Returns  server time in ms, entries in the outbox, the id of the last entry or '' when the
---          outbox is empty or another owner holds the lease, the lease's token or 0
+-- Returns  server time in ms, entries in the outbox, the ids of the first and the last (0-0 when
+--          it is empty), the lease's token: 0 when it is empty or another owner holds the lease
 local function fence(keys, args)
   local now_ms = now_in_ms()
   local length = redis.call('XLEN', keys[1])
-  if length == 0 then
-    -- Written again unchanged, so that the wait covers this too: an old primary that has not heard
-    -- of its successor must not say that nothing is left.
-    redis.call('SET', keys[3], redis.call('GET', keys[3]) or '0')
-    return { now_ms, 0, '', 0 }
+  local first, last = '0-0', '0-0'
+  if length > 0 then
+    first = redis.call('XRANGE', keys[1], '-', '+', 'COUNT', 1)[1][1]
+    last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1][1]
   end
   local owner = redis.call('GET', keys[2])
   -- A lease that seems longer is from before the clock was set back: it is void.
   if owner and redis.call('PTTL', keys[2]) > LEASE_MS_MAX then owner = nil end
-  if owner and owner ~= args[1] then return { now_ms, length, '', 0 } end
+  if length == 0 or (owner and owner ~= args[1]) then
+    -- Written again unchanged, so that the wait covers this too: an old primary that has not heard
+    -- of its successor must not say that nothing is left.
+    redis.call('SET', keys[3], redis.call('GET', keys[3]) or '0')
+    return { now_ms, length, first, last, 0 }
+  end
   local token = tonumber(redis.call('GET', keys[3]) or 0)
   if not owner then
     token = math.max(token + 1, now_ms * 1000)
     redis.call('SET', keys[3], string.format('%.0f', token))
   end
   redis.call('SET', keys[2], args[1], 'PX', args[2])
-  local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)
-  return { now_ms, length, last[1][1], token }
+  return { now_ms, length, first, last, token }
 end
 
 -- Keeps a lease from expiring while its batch is being stored.

@@ -8,7 +8,7 @@ from statistics import median_high
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shards.outbox import OutboxEvent
+from shards.events import OutboxEvent
 from tests.support.clickhouse import Oracle, as_time
 
 MANY_ATTEMPTS, MANY_UNKNOWN = 5, 30  # a case of their own from there on

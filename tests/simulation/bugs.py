@@ -22,8 +22,9 @@ from clickhouse.drainer import Drainer
 from clickhouse.errors import ClickHouseUnavailable
 from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
-from shards import functions, lane, outbox
+from shards import functions, lane
 from shards.command import pack
+from shards.completeness import Fence, Mark
 from shards.connection import PipelinedConnection
 from shards.lane import Lane
 from shards.outbox import Outbox, OutboxBatch
@@ -130,8 +131,7 @@ def no_fence() -> Plant:
         (
             "local owner = redis.call('GET', keys[2])",
             """do
-                local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)
-                return { now_ms, length, last[1][1], 0 }
+                return { now_ms, length, first, last, 1 }
             end
             local owner = redis.call('GET', keys[2])""",
         ),
@@ -227,10 +227,17 @@ def settled_count_not_checked() -> Plant:
 
 
 def complete_while_rows_are_left() -> Plant:
-    def claimed(fences: dict[int, Any], _: object) -> int:
-        return min(int(fence.now_ms) for fence in fences.values())
+    return patch.object(Mark, "reached", lambda *_: True)
 
-    return patch.object(outbox, "_complete_until", claimed)
+
+def mark_forgets_shards() -> Plant:
+    """Take a shard that did not answer for one that has let go of everything."""
+
+    def after(self: Mark, fences: dict[int, Fence]) -> Mark:
+        there = {shard: last for shard, last in self.behind.items() if shard in fences}
+        return self._replace(behind={s: last for s, last in there.items() if fences[s].holds(last)})
+
+    return patch.object(Mark, "after", after)
 
 
 BUGS: dict[Callable[[], Plant], tuple[str, ...]] = {
@@ -255,4 +262,5 @@ BUGS: dict[Callable[[], Plant], tuple[str, ...]] = {
     tally_by_adding_batches: (),
     settled_count_not_checked: ("clock_moved",),
     complete_while_rows_are_left: (),
+    mark_forgets_shards: (),
 }

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver import AsyncClient
 
-from shards.outbox import OutboxBatch, OutboxEvent
+from shards.events import OutboxEvent
+from shards.outbox import OutboxBatch
 
 LAWS = ("L2025-001", "L2025-002", "é$'`\\\n")  # the last: nothing may depend on quoting
 

@@ -20,7 +20,8 @@ from hashgen import ballot_hash
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.outbox import Outbox, OutboxDepth, OutboxEvent
+from shards.events import OutboxEvent
+from shards.outbox import Outbox, OutboxDepth
 from shards.results import LawTally, ResultsSnapshot, read_results
 from shards.roll import RollStore
 from tests.support.clickhouse import (

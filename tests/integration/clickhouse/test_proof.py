@@ -14,7 +14,8 @@ from clickhouse.local.process import LocalClickHouse
 from clickhouse.proof import BALLOTS_ASKED_MAX, table_lacking
 from clickhouse.sink import VoteSink
 from clickhouse.tally import read_tallies
-from shards.outbox import OutboxBatch, OutboxEvent
+from shards.events import OutboxEvent
+from shards.outbox import OutboxBatch
 from tests.support.clickhouse import assert_agrees, batch_of, random_events
 from tests.support.liar import PAGE, Liar
 

@@ -8,7 +8,7 @@ from clickhouse_connect.driver import AsyncClient
 from clickhouse.connection import connected
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.sink import VoteSink
-from shards.outbox import OutboxEvent
+from shards.events import OutboxEvent
 from tests.analysts.expected import ANSWERS, Day
 from tests.analysts.queries import Query, read_queries
 from tests.support.clickhouse import batch_of, random_events, rows

@@ -24,8 +24,8 @@ from clickhouse.review_keeper import ReviewKeeper
 from clickhouse.review_networks import REFUSED_MIN
 from clickhouse.sink import VoteSink
 from shards.client import ShardClient
+from shards.events import OutboxEvent
 from shards.networks import NetworkCount, add_counts
-from shards.outbox import OutboxEvent
 from shards.review import ReviewCase, ReviewDesk
 from tests.support.clickhouse import batch_of, random_events, rows
 

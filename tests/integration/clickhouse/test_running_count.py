@@ -13,7 +13,7 @@ from clickhouse import running_count
 from clickhouse.answers import read_rows
 from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
-from shards.outbox import OutboxEvent
+from shards.events import OutboxEvent
 from shards.results import LawTally
 from tests.support.clickhouse import LAWS, batch_of, random_events
 

@@ -14,7 +14,7 @@ from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
 from clickhouse.tally import read_corrections, read_tallies, summed
 from edge.receipts import receipt_number
-from shards.outbox import OutboxEvent
+from shards.events import OutboxEvent
 from shards.results import LawTally
 from tests.support.clickhouse import assert_agrees, batch_of, random_events, rows
 

@@ -18,7 +18,7 @@ from clickhouse.migrations import migrate
 from clickhouse.sink import VoteSink
 from clickhouse.verify import Verifier
 from hashgen.errors import UsageError
-from shards.outbox import OutboxEvent
+from shards.events import OutboxEvent
 from tests.integration.recovery.conftest import Day
 from tests.support.clickhouse import assert_agrees, batch_of, random_events
 from tests.support.liar import PAGE, Liar

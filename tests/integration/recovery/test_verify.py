@@ -14,10 +14,10 @@ from clickhouse.verify import Verification, Verifier
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
+from shards.events import OutboxEvent
 from shards.functions import fcall
 from shards.localcluster import LocalCluster
 from shards.options import Durability, RedisOptions
-from shards.outbox import OutboxEvent
 from shards.results import publish_results, read_results
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
 from tests.support.ballots import Vote, cast_all, stranger, vote_of

@@ -12,8 +12,9 @@ from shards import outbox as outbox_module
 from shards.client import ShardClient
 from shards.command import pack
 from shards.connection import Reply
+from shards.events import OutboxEvent, decode_events
 from shards.localcluster import LocalCluster
-from shards.outbox import Outbox, OutboxBatch, OutboxEvent, decode_events
+from shards.outbox import Outbox, OutboxBatch
 from shards.roll import RollStore
 from tests.support.rolls import LAW, Roll, empty, load, open_election
 
@@ -92,6 +93,26 @@ async def test_completeness_is_claimed_only_when_all_is_read(
         await outbox.trim(batch)
     assert seen == ballots
     assert batch.complete_until_ms is not None
+
+
+async def test_completeness_comes_though_another_drainer_always_has_something(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    """As when ballots and guesses never cease, and no moment finds every outbox empty."""
+    ours, theirs = Outbox(client, owner="a"), Outbox(client, owner="b")
+    await vote(store, roll, 0, 50)
+    stored = await theirs.read(10_000)
+    assert (await ours.read(10_000)).complete_until_ms is None
+    await vote(store, roll, 50, 50)
+    waiting = await theirs.read(10_000)
+    assert (await ours.read(10_000)).complete_until_ms is None
+    await theirs.trim(stored)
+    reached = await ours.read(10_000)
+    assert reached.events == []
+    assert reached.complete_until_ms is not None
+    newer = [event for event in waiting.events if event not in stored.events]
+    assert max(event.stream_ms for event in stored.events) <= reached.complete_until_ms
+    assert reached.complete_until_ms <= min(event.stream_ms for event in newer)
 
 
 async def test_a_lease_keeps_another_drainer_away_until_released(

@@ -9,8 +9,8 @@ from clickhouse.comparison import ShardComparison, ShardRead, event_id
 from clickhouse.history import Ballot
 from clickhouse.replay import cast_ballots
 from shards.census import ShardCensus
+from shards.events import EventId, OutboxEvent
 from shards.keys import field_of
-from shards.outbox import EventId, OutboxEvent
 from shards.records import Repeat, encode_record, encode_repeats
 
 SHARD = 0xAB
