@@ -14,6 +14,7 @@ from shards.results import LawTally, ResultsSnapshot, publish_results, read_resu
 _BUSY_PART_MAX = 0.2
 _QUIET_INTERVAL_S = 1.0
 _RECOUNT_S = 300
+_CORRECTED_RECOUNT_S = 10
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class TallyPublisher:
         """Note a batch that is stored: its rows, and up to when nothing is missing any more."""
         self._drained |= rows > 0
         if complete_until_ms is not None:
-            self._complete_until_ms = max(self._complete_until_ms, complete_until_ms)
+            # Also an earlier time: the one before may be from before a clock was set back.
+            self._complete_until_ms = complete_until_ms
 
     async def publish_if_due(self) -> None:
         """Count and publish if it is time.
@@ -94,10 +96,12 @@ class TallyPublisher:
     async def _compare_if_due(self) -> None:
         """Look for corrections, at first and every five minutes of the servers' time.
 
-        What is found is believed when it is found twice.
+        What is found is believed when it is found twice, and looked at again every ten seconds: it
+        may be the half of a copy that is being restored.
         """
         until_ms = self._complete_until_ms
-        if until_ms - self._compared_until_ms < 1000 * _RECOUNT_S:
+        interval_s = _CORRECTED_RECOUNT_S if self._corrections else _RECOUNT_S
+        if 0 <= until_ms - self._compared_until_ms < 1000 * interval_s:
             return
         corrections = await read_corrections(self._clickhouse, until_ms)
         suspected, self._suspected = self._suspected, corrections

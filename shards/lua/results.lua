@@ -2,7 +2,8 @@
 -- Publishes a tally snapshot, unless a newer one is there: of two drainers the slower one must
 -- not turn the results back. Newer is what counts more ballots and, of equals, what is complete
 -- until a later time; no drainer's clock has a say. Of snapshots that were corrected by different
--- numbers of ballots the later is newer, even if it counts fewer.
+-- numbers of ballots the later is newer, even if it counts fewer. A time that has not come yet is
+-- from before the clock was set back: any other is later.
 --
 -- KEYS  1 {00}:results   string: the snapshot as JSON
 -- ARGV  1 the snapshot, an object with "tallies", "complete_until_ms", "corrected"
@@ -20,6 +21,7 @@ local function publish(keys, args)
   local held = redis.call('GET', keys[1])
   if held then
     local held_ballots, held_until_ms, held_corrected = age(held)
+    if held_until_ms > tonumber(redis.call('TIME')[1] + 1) * 1000 then held_until_ms = 0 end
     local ballots, until_ms, corrected = age(args[1])
     if corrected ~= held_corrected and until_ms >= held_until_ms then
       held_ballots = math.min(held_ballots, ballots)

@@ -75,6 +75,44 @@ async def test_a_difference_of_the_tables_is_believed_when_it_is_found_twice(
     assert found == []
 
 
+async def test_a_correction_is_looked_at_again_soon(
+    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a copy is restored its ballots are there before their attempts."""
+    none: list[LawTally] = []
+    more = [LawTally("L2025-001", 100, 0)]
+    found = [more, more, none, none]
+
+    async def read(*_: object) -> list[LawTally]:
+        return found.pop(0)
+
+    monkeypatch.setattr("clickhouse.publisher.read_corrections", read)
+    publisher = TallyPublisher(redis, client)
+    for until_ms, expected in (
+        (1_000_000, none), (1_000_000, more), (1_009_999, more),
+        (1_010_000, more), (1_010_000, none),
+    ):  # fmt: skip
+        publisher.drained(0, until_ms)
+        await publisher.recount_if_due()
+        assert publisher._corrections == expected
+    assert found == []
+
+
+async def test_a_time_of_before_the_clock_was_set_back_is_published_no_longer(
+    redis: ShardClient, client: AsyncClient
+) -> None:
+    """Or results would be final while votes are still taken."""
+    publisher = TallyPublisher(redis, client)
+    now_ms = int(time.time() * 1000)
+    for complete_until_ms in (now_ms + 3_600_000, now_ms):
+        publisher.drained(1, complete_until_ms)
+        publisher._due_s = 0.0
+        await publisher.publish_if_due()
+        snapshot = await read_results(redis)
+        assert snapshot is not None
+        assert snapshot.complete_until_ms == complete_until_ms
+
+
 async def test_what_was_counted_is_counted_anew_now_and_then(
     redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
