@@ -2,7 +2,8 @@
 
 A copy is gzipped text with tabs and a header, sorted by ballot hash: any tool reads it, and two
 copies of the same rows are the same bytes. `ballots` is copied before `vote_audit`, part by part,
-so that a copy made while votes are drained has no ballot without its attempt.
+so that a copy made while votes are drained has no ballot without its attempt. It does have attempts
+without their ballots, which restoring makes of them.
 """
 
 import asyncio
@@ -89,8 +90,9 @@ async def restore(
     """Fill tables, made if they are missing, from the copy in `directory`.
 
     With `add` they may hold rows: what both have counts once. Every file is checked before the
-    first write. Raises BackupError for a copy that is damaged and, without `add`, for tables that
-    hold rows; MigrationError, ClickHouseUnavailable, ClickHouseRejected.
+    first write. At the end `complete` adds the ballots that the copy lacks. Raises BackupError for
+    a copy that is damaged and, without `add`, for tables that hold rows; MigrationError,
+    ClickHouseUnavailable, ClickHouseRejected.
     """
     manifest = await asyncio.to_thread(_check, directory)
     await migrate(client)
@@ -103,7 +105,18 @@ async def restore(
         if copied.rows:
             await _insert(client, copied, _read(directory / copied.file))
             progress(copied.rows)
+    await complete(client)
     return manifest
+
+
+async def complete(client: AsyncClient) -> None:
+    """Add the ballots of accepted attempts that have none; safe to repeat, also beside drainers.
+
+    Raises ClickHouseUnavailable, ClickHouseRejected.
+    """
+    history = History(client)
+    for shards in shard_ranges(max(await history.rows())):
+        await history.complete_ballots(shards)
 
 
 async def _copy(client: AsyncClient, table: Table, shards: range, path: Path) -> CopiedFile:

@@ -6,9 +6,11 @@ from typing import Any
 from rich.console import Console
 
 from clickhouse.backup import BackupManifest, back_up
+from clickhouse.backup import complete as complete_tables
 from clickhouse.backup import restore as restore_tables
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
 from edge.commands.running import run, settings_of, with_settings
+from edge.errors import SettingsError
 from hashgen.progress import reporting
 
 
@@ -46,10 +48,11 @@ def backup(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for ea
 
 @with_settings("clickhouse_url")
 def restore(
-    directory: Path,
+    directory: Path | None = None,
     /,
     *,
     add: bool = False,
+    complete: bool = False,
     **flags: Any,  # noqa: ANN401 (one for each setting)
 ) -> int:
     """Fill empty tables from a copy that `scrutin backup` made.
@@ -62,12 +65,22 @@ def restore(
         Where the copy is.
     add
         Let the tables hold rows of the same election: what both have counts once.
+    complete
+        In place of a copy: only add the ballots that vote_audit has and ballots lacks, as after
+        ClickHouse's own RESTORE. A restored copy is completed anyhow.
     **flags
         The settings given.
 
     """
 
     async def work() -> None:
+        url = settings_of(flags).clickhouse_url
+        if (directory is None) != complete or (add and complete):
+            raise SettingsError("name the copy's directory, or give --complete alone")
+        if directory is None:
+            async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
+                await complete_tables(clickhouse)
+            return
         with reporting({"restoring": "rows"}) as report:
             done = 0
 
@@ -76,7 +89,6 @@ def restore(
                 done += rows
                 report("restoring", done, 0)
 
-            url = settings_of(flags).clickhouse_url
             async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
                 manifest = await restore_tables(clickhouse, directory, progress, add=add)
         _show(manifest)

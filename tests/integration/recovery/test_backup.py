@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.backup import back_up, restore
+from clickhouse import backup
+from clickhouse.backup import CopiedFile, back_up, complete, restore
 from clickhouse.connection import connect, connected
 from clickhouse.errors import BackupError, ClickHouseUnavailable
-from clickhouse.history import History, Rows
+from clickhouse.history import History, Rows, Table
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from clickhouse.sink import VoteSink
@@ -103,6 +104,43 @@ async def test_a_copy_is_added_to_what_was_stored_meanwhile(
     await restore(clickhouse, tmp_path / "copy", add=True)
     again = await back_up(clickhouse, tmp_path / "again")
     assert (again.rows, again.files) == (whole.rows, whole.files)
+
+
+async def test_a_copy_made_while_votes_come_in_is_completed(
+    clickhouse: AsyncClient,
+    tmp_path: Path,
+    events: list[OutboxEvent],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is stored between the copies of a part's two tables is in the second alone."""
+    sink, later = VoteSink(clickhouse), events[100:]
+    await sink.store(batch_of(events[:100]))
+    copy = backup._copy
+
+    async def copied_meanwhile(
+        client: AsyncClient, table: Table, shards: range, path: Path
+    ) -> CopiedFile:
+        if table == "vote_audit":
+            await sink.store(batch_of(later))
+        return await copy(client, table, shards, path)
+
+    monkeypatch.setattr(backup, "_copy", copied_meanwhile)
+    manifest = await back_up(clickhouse, tmp_path / "copy")
+    assert manifest.rows["vote_audit"] == len(events)
+    assert manifest.rows["ballots"] < sum(event.status == "accepted" for event in events)
+    await emptied(clickhouse)
+    await restore(clickhouse, tmp_path / "copy")
+    await assert_agrees(clickhouse, events)
+
+
+async def test_ballots_are_completed_without_a_copy(
+    clickhouse: AsyncClient, events: list[OutboxEvent]
+) -> None:
+    await VoteSink(clickhouse).store(batch_of(events))
+    await clickhouse.command("TRUNCATE TABLE scrutin.ballots")
+    for _ in range(2):
+        await complete(clickhouse)
+        await assert_agrees(clickhouse, events)
 
 
 def damage(path: Path) -> None:
