@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from shards import keys
 from shards.beliefs import ElectionStatus, moment
@@ -21,22 +22,33 @@ def check_closed(status: ElectionStatus, law_ids: Sequence[str]) -> None:
                 raise LawOpen(f"law {law_id} {what}; it closes at {moment(law.closes_at_ms)}")
 
 
-async def freeze(client: ShardClient, roll_id: str, law_ids: Sequence[str]) -> int:
+class Frozen(NamedTuple):
+    """Server times in ms, by the clock furthest ahead.
+
+    `at_ms`: when the last shard was frozen, perhaps by an earlier call. `decided_ms`: of this call;
+    whatever was decided on these laws was decided before.
+    """
+
+    at_ms: int
+    decided_ms: int
+
+
+async def freeze(client: ShardClient, roll_id: str, law_ids: Sequence[str]) -> Frozen:
     """Freeze laws in every shard, durably; safe to repeat.
 
-    Returns a server time in ms, by the clock furthest ahead: whatever was decided on these laws
-    was decided before. Raises `LawOpen` when a shard's window is not over, `Unavailable`.
+    Raises `LawOpen` when a shard's window is not over, `Unavailable`.
     """
-    frozen_ms = 0
+    at_ms = decided_ms = 0
     for law_id in law_ids:
         replies = await client.call_each(partial(_freeze_command, roll_id, law_id))
-        frozen_ms = max(frozen_ms, *(now_ms for now_ms, _ in replies))
-        if still_open := sum(not frozen for _, frozen in replies):
+        decided_ms = max(decided_ms, *(now_ms for now_ms, _ in replies))
+        at_ms = max(at_ms, *(frozen_ms for _, frozen_ms in replies))
+        if still_open := sum(not frozen_ms for _, frozen_ms in replies):
             raise LawOpen(
                 f"law {law_id} is not closed in {still_open} shards: were its hours changed?"
                 " Load the roll again with the hours as they were, then close again"
             )
-    return frozen_ms
+    return Frozen(at_ms, decided_ms)
 
 
 def _freeze_command(roll_id: str, law_id: str, shard: int) -> bytes:

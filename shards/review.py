@@ -153,8 +153,8 @@ class ReviewDesk:
 
     async def take_turn(self, owner: str, turn_ms: int) -> bool:
         """Say whether it is this drainer's turn to publish, for so long; raises `Unavailable`."""
-        command = pack("SET", keys.review_turn_key(), owner, "NX", "PX", turn_ms)
-        return await self._client.call(0, command) is not None
+        command = fcall("take_turn", (keys.review_turn_key(),), owner, turn_ms)
+        return bool(await self._client.call(0, command))
 
     async def confirm(self) -> None:
         """Return once all entries read so far are on disks; raises `Unavailable`."""

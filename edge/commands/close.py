@@ -20,7 +20,7 @@ from edge.records.document import read_document, sign, write_document
 from edge.records.signing_keys import read_public_key, read_signing_key
 from edge.settings import Settings
 from hashgen.progress import reporting
-from shards.beliefs import ElectionStatus, read_beliefs
+from shards.beliefs import SKEW_MS_MAX, ElectionStatus, read_beliefs
 from shards.freezing import check_closed, freeze
 from shards.keys import SHARDS
 
@@ -94,13 +94,14 @@ async def _close(
         laws = _laws(status, law)
         check_closed(status, laws)
         _check_agreement(status)
+        check_clocks(status, drain_timeout_s)
         manifest_sha256 = closing.check_manifest(manifest, status.info) if manifest else None
-        frozen_ms = await freeze(redis, status.info.roll_id, laws)
+        frozen = await freeze(redis, status.info.roll_id, laws)
         with reporting(PHASES) as report:
             await drain_until(
                 redis,
                 clickhouse,
-                frozen_ms,
+                frozen.decided_ms,
                 timeout_s=drain_timeout_s,
                 waiting=lambda done, total: report("draining", done, total),
             )
@@ -116,7 +117,7 @@ async def _close(
                 redis, clickhouse, status.info.laws, closes_ms, compared
             )
     return closing.make_record(
-        law or closing.ALL_LAWS, status, frozen_ms, manifest_sha256, found, counts
+        law or closing.ALL_LAWS, status, frozen.at_ms, manifest_sha256, found, counts
     )
 
 
@@ -177,8 +178,21 @@ def _check_agreement(status: ElectionStatus) -> None:
         raise RecordError(f"the nodes do not agree: {'; '.join(faults)}")
 
 
+def check_clocks(status: ElectionStatus, drain_timeout_s: float) -> None:
+    """Raise `RecordError` for clocks whose difference alone outlasts draining.
+
+    What was decided by the clock furthest ahead has to be past for the one furthest behind.
+    """
+    if status.skew_ms > max(SKEW_MS_MAX, 1000 * drain_timeout_s):
+        raise RecordError(
+            f"the clocks differ by {status.skew_ms / 1000:,.0f} s, and closing would wait for"
+            " the one furthest behind: set them right (`scrutin election status` shows each), or"
+            " give a longer --drain-timeout-s. Nothing was frozen"
+        )
+
+
 def _disagreements(status: ElectionStatus) -> list[str]:
-    """Leave out skewed clocks: they do not matter once every one of them is past closing."""
+    """Leave out skewed clocks: past closing by all of them, they only make it wait."""
     return [fault for fault in status.faults if not fault.startswith("the clocks")]
 
 

@@ -90,6 +90,17 @@ local function reopen(keys, args)
   return { 'reopened', args[2] }
 end
 
+-- Gives one of several callers the turn.
+-- KEYS  1 {00}:review:turn   string: whose turn it is, expires
+-- ARGV  1 caller
+--       2 turn in ms
+-- Returns 1 when it is the caller's now, 0 while it is another's.
+local function take_turn(keys, args)
+  -- One that seems longer is from before the clock was set back: it is void.
+  if redis.call('PTTL', keys[1]) > tonumber(args[2]) then redis.call('DEL', keys[1]) end
+  return redis.call('SET', keys[1], args[1], 'NX', 'PX', args[2]) and 1 or 0
+end
+
 -- Adds an edge's counts of refused votes by network to those of an hour, within a bound.
 -- KEYS  1 {00}:review:networks:<hour>   hash: field "<tag>:d" duplicates, "<tag>:i" invalid
 -- ARGV  1 networks at most
@@ -115,4 +126,5 @@ end
 redis.register_function('scrutin_claim', claim)
 redis.register_function('scrutin_resolve', resolve)
 redis.register_function('scrutin_reopen', reopen)
+redis.register_function('scrutin_take_turn', take_turn)
 redis.register_function('scrutin_count_networks', count_networks)

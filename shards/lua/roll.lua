@@ -67,7 +67,7 @@ end
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id
 --       2 law id
--- Returns  server time in ms, and 1 when the law is frozen (now or before), 0 when it is not closed
+-- Returns  server time in ms, and when the law was frozen, now or before: 0 when it is not closed
 local function roll_freeze(keys, args)
   local meta = redis.call('HMGET', keys[1], 'ready', 'closes:' .. args[2])
   if meta[1] ~= args[1] then
@@ -82,7 +82,7 @@ local function roll_freeze(keys, args)
   end
   -- Written again when it was there, so that the caller's durability wait covers it.
   redis.call('HSET', keys[1], 'frozen:' .. args[2], frozen)
-  return { now_ms, 1 }
+  return { now_ms, tonumber(frozen) }
 end
 
 redis.register_function('scrutin_roll_begin', roll_begin)

@@ -188,7 +188,7 @@ async def test_closing_makes_results_final_for_good(
     election = await close_now(day, roll)
     # as a closing that was killed leaves it
     one = fcall("roll_freeze", (keys.meta_key(3),), day.store.info.roll_id, LAWS[0])
-    assert (await day.redis.call(3, one))[1] == 1
+    assert (await day.redis.call(3, one))[1] > 0
     manifest = roll.database.directory / "manifest.json"
     code, out, errors = await office.close("--manifest", str(manifest))
     assert (code, "record-election-" in out) == (0, True), errors
@@ -232,7 +232,7 @@ async def test_closing_makes_results_final_for_good(
     assert code == 0, errors
     second = the_record(again)
     assert second["reconciliation"].pop("attempts_compared") == sums.pop("attempts_compared") + 1
-    for part in ("laws", "roll", "reconciliation", "scope"):
+    for part in ("laws", "roll", "reconciliation", "scope", "frozen_at"):
         assert second[part] == record[part]
 
 

@@ -197,6 +197,11 @@ async def test_drainers_take_turns(desk: ReviewDesk) -> None:
     assert not await desk.take_turn("other", 60_000)
 
 
+async def test_a_turn_from_before_the_clock_was_set_back_is_void(desk: ReviewDesk) -> None:
+    assert await desk.take_turn("one", 3_600_000)
+    assert await desk.take_turn("other", 60_000)
+
+
 async def test_edges_share_the_secret_of_a_day_and_it_ends(client: ShardClient) -> None:
     secrets = {await day_secret(client, "20261125") for _ in range(3)}
     assert len(secrets) == 1
