@@ -3,16 +3,19 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver import AsyncClient
 
+from clickhouse.errors import ClickHouseRejected
 from clickhouse.retry import classified
 
 Connection: TypeAlias = AsyncClient  # the name for packages that do not know the driver
 CONNECT_TIMEOUT_S = 5
+FILE_OPTIONS = frozenset({"ca_cert", "client_cert", "client_cert_key"})
 WHOLE_TABLES_TIMEOUT_S = 600.0  # for what reads or writes whole tables
 
 
@@ -26,6 +29,7 @@ async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
     # What it logs it also raises, and a row that it cannot encode is in both.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     parts = urlsplit(url)
+    _check_files(parts.query)
     with classified():
         return await clickhouse_connect.get_async_client(
             dsn=url,
@@ -41,6 +45,17 @@ async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
             # A session would allow one statement at a time.
             autogenerate_session_id=False,
         )
+
+
+def _check_files(query: str) -> None:
+    """Name the file of the URL that cannot be read: the driver's error does not."""
+    for option, value in parse_qsl(query):
+        if option in FILE_OPTIONS:
+            try:
+                Path(value).open("rb").close()
+            except OSError as error:
+                reason = f"{value} cannot be read: {error.strerror}"
+                raise ClickHouseRejected(f"{option} of the ClickHouse URL: {reason}") from error
 
 
 @asynccontextmanager

@@ -187,8 +187,9 @@ class Drainer:
             await self._sink.store(batch)
         finally:
             keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
+            await asyncio.wait({keeping})  # which a cancellation of our own ends
+        if not keeping.cancelled():
+            keeping.result()
         if self._observer:
             self._observer.inserted(len(batch.events), time.perf_counter() - started_s)
 

@@ -64,6 +64,14 @@ class Admission:
         """Return why another request is not let in, or None."""
         return self._refuse(self._client(scope), self._reads)
 
+    def refuse_scrape(self, scope: Scope) -> ProblemKind | None:
+        """Return why metrics are not given, or None.
+
+        A client's rate alone counts: a flood of reads must not blind those who watch it.
+        """
+        client = self._client(scope)
+        return None if client is None or self._clients.take(client) else RATE_LIMITED
+
     def _client(self, scope: Scope) -> str | None:
         """Return the key to count a client by, None for one without limits."""
         client = self._addresses.of(scope["client"][0], scope["headers"])

@@ -60,6 +60,7 @@ from shards.roll import RollStore
 
 DeskMaker = Callable[[BallotHasher, Callable[[], RollStore | None], EdgeMetrics, int], VotingDesk]
 UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready"})  # probes come in bursts
+METRICS_PATH = "/metrics"
 VOTE_PAGES = frozenset({"/fr/vote", "/en/vote"})  # counted as votes, and they keep the form
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,8 @@ class EdgeApp:
             routes=self._routes,
             exception_handlers={HTTPException: self._http_error, Exception: self._failure},
         )
+        # It would redirect to whatever host and scheme the request came by.
+        self._rest.router.redirect_slashes = False
 
     def stop_being_ready(self) -> None:
         """Say not ready from now on, while requests are still answered."""
@@ -148,8 +151,12 @@ class EdgeApp:
 
     async def _answer(self, scope: Scope, receive: Receive, started: "Started") -> None:
         path = scope["path"]
-        unlimited = path in UNLIMITED or (path in VOTE_PAGES and scope["method"] == "POST")
-        refused = None if unlimited else self.admission.refuse_read(scope)
+        if path in UNLIMITED or (path in VOTE_PAGES and scope["method"] == "POST"):
+            refused = None
+        elif path == METRICS_PATH:
+            refused = self.admission.refuse_scrape(scope)
+        else:
+            refused = self.admission.refuse_read(scope)
         if refused is None:
             await self._rest(scope, receive, started)
         elif language := _page_language(path):

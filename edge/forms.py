@@ -38,9 +38,17 @@ def check_origin(request: Request) -> None:
     if site is not None:
         same = site in {"same-origin", "none"}
     else:
-        same = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        same = origin is None or _host(origin) == request.headers.get("host")
     if not same:
         raise BadRequest(Problem(CROSS_SITE))
+
+
+def _host(origin: str) -> str:
+    """Return the host and port of an origin, an empty text of what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def parse(body: bytes) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """`python -m edge.healthcheck`: whether the service beside it answers, for a container's health.
 
-Asks 127.0.0.1 by the settings of `scrutin serve`, with TLS where the service has a certificate. A
-drainer's metrics: `--port 9101 --path /metrics`. Exit code 0 for an answer 200, else 1 and why.
+Asks the address that `scrutin serve` listens on by its settings, this machine's own when it listens
+on all, with TLS where the service has a certificate. A drainer's metrics: `--port 9101 --path
+/metrics`. Exit code 0 for an answer 200, else 1 and why.
 """
 
 import argparse
@@ -16,7 +17,12 @@ from edge.settings import from_env
 TIMEOUT_S = 4.0
 
 
-def answer(port: int, path: str, *, tls: bool) -> int:
+def address_of(host: str) -> str:
+    """Return the address at which a service that listens on `host` is asked."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (nothing listens here)
+
+
+def answer(host: str, port: int, path: str, *, tls: bool) -> int:
     """Return the status that the service on this machine answers; raises OSError."""
     connection: http.client.HTTPConnection
     if tls:
@@ -24,11 +30,9 @@ def answer(port: int, path: str, *, tls: bool) -> int:
         # It is our own process: the certificate is issued for the name that others call it by.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", port, timeout=TIMEOUT_S, context=context
-        )
+        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
     else:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -44,7 +48,8 @@ def main() -> None:
     parser.add_argument("--path", default="/api/v1/health")
     arguments = parser.parse_args()
     try:
-        status = answer(arguments.port, arguments.path, tls=settings.tls_cert_file is not None)
+        host, tls = address_of(settings.host), settings.tls_cert_file is not None
+        status = answer(host, arguments.port, arguments.path, tls=tls)
     except (OSError, http.client.HTTPException) as error:
         sys.exit(f"port {arguments.port}: {error}")
     if status != http.HTTPStatus.OK:

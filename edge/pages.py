@@ -75,6 +75,7 @@ class Pages:
         routes = [Route("/", self.home)]
         for language in LANGUAGES:
             routes += [
+                Route(f"/{language}", self.slashed),
                 Route(f"/{language}/", self.welcome),
                 Route(f"/{language}/choose", self.choose, methods=["GET", "POST"]),
                 Route(f"/{language}/review", self.review, methods=["POST"]),
@@ -89,6 +90,10 @@ class Pages:
         """Send the client to its language."""
         headers = SECURITY_HEADERS | {"Vary": "Accept-Language"}
         return RedirectResponse(f"/{language_of(request)}/", 303, headers)
+
+    async def slashed(self, request: Request) -> Response:
+        """Send whoever left the slash out to the welcome page."""
+        return RedirectResponse(f"{request.url.path}/", 308, SECURITY_HEADERS)
 
     async def welcome(self, request: Request) -> Response:
         """Show what is voted on, when, and what a voter needs."""

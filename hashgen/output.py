@@ -31,7 +31,9 @@ def check_replaceable(directory: Path, *, force: bool) -> None:
 
 
 def check_unused(directory: Path) -> None:
-    """Refuse, with UsageError, a place that holds anything."""
+    """Refuse, with UsageError, a place that holds anything, or has no name of its own."""
+    if directory.name in ("", ".."):
+        raise UsageError(f"{directory} has no name of its own: name a new directory")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UsageError(f"{directory} exists already: name a new directory")
 

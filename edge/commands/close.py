@@ -16,7 +16,7 @@ from edge.commands.stores import redis_of
 from edge.errors import RecordError, SettingsError
 from edge.records import closing
 from edge.records.document import check as check_signature
-from edge.records.document import read_document, sign, write_document
+from edge.records.document import check_place, read_document, sign, write_document
 from edge.records.signing_keys import read_public_key, read_signing_key
 from edge.settings import Settings
 from hashgen.progress import reporting
@@ -71,8 +71,7 @@ def close(
             raise SettingsError("--signing-key FILE: make one with `scrutin signing-key FILE`")
         key = read_signing_key(signing_key)
         path = directory / f"record-{law or closing.ALL_LAWS}-{datetime.now(UTC):%Y-%m-%d}.json"
-        if path.exists():
-            raise RecordError(f"{path} is there already, and is never overwritten")
+        check_place(path)
         record = await _close(settings, law, manifest, drain_timeout_s)
         write_document(path, sign(record, closing.FORMAT, key))
         _show(record)

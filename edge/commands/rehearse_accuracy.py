@@ -21,9 +21,9 @@ from edge.commands.running import (
     with_settings,
 )
 from edge.commands.stores import redis_of
-from edge.errors import RecordError, SettingsError
+from edge.errors import SettingsError
 from edge.records.document import check as check_signature
-from edge.records.document import read_document, sign, write_document
+from edge.records.document import check_place, read_document, sign, write_document
 from edge.records.signing_keys import read_public_key, read_signing_key
 from edge.settings import Settings
 from hashgen.progress import reporting
@@ -95,8 +95,7 @@ def rehearse_accuracy(
         private = read_signing_key(key)
         kind = "accuracy-wiped" if wipe_only else "accuracy"
         path = directory / f"{kind}-{datetime.now(UTC):%Y-%m-%d}.json"
-        if path.exists():
-            raise RecordError(f"{path} is there already, and is never overwritten")
+        check_place(path)
         used = random.SystemRandom().randint(0, SEED_MAX) if seed is None else seed
         sys.stdout.write(f"seed         {used}\n")
         sys.stdout.flush()

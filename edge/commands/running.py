@@ -62,7 +62,7 @@ def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
     2 when an operator has to change a setting or a file first, 1 for other failures.
     """
     try:
-        return uvloop.run(work()) or EXIT_OK
+        return uvloop.run(_ended_by_sigterm(work())) or EXIT_OK
     except (KeyboardInterrupt, asyncio.CancelledError):
         return EXIT_INTERRUPTED
     except RecordError as error:
@@ -76,8 +76,16 @@ def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
         return EXIT_FAILED
 
 
+async def _ended_by_sigterm(work: Coroutine[Any, Any, int | None]) -> int | None:
+    """Do the work; SIGTERM ends it as Ctrl-C does, so that it clears up what it began."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
 def stop_on_signals() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+    """Return an event that SIGTERM and SIGINT set, in place of ending the work."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ import os
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from edge import logs
 from edge.commands.running import run, settings_of, stop_on_signals, with_settings
@@ -42,7 +43,10 @@ def serve(
 def drain(
     *,
     metrics_port: Annotated[
-        int | None, Parameter(help="Serve the drainer's metrics on this port.")
+        int | None,
+        Parameter(
+            help="Serve the drainer's metrics on this port.", validator=Number(gte=1, lte=65535)
+        ),
     ] = None,
     metrics_host: Annotated[
         str, Parameter(help="Address that the metrics are served on.")

@@ -9,6 +9,7 @@ it is, so that one kind never passes for another.
 import base64
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -106,6 +107,17 @@ def read_document(path: Path) -> SignedRecord:
         raise RecordError(f"the record {path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # also what json, msgspec and decoding raise
         raise RecordError(f"{path} is no signed record: {error}") from error
+
+
+def check_place(path: Path) -> None:
+    """Raise `RecordError` unless a new document can be written there; for before work is done."""
+    if path.exists():
+        raise RecordError(f"{path} is there already, and is never overwritten")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise RecordError(f"cannot write {path}: {error.strerror}") from error
 
 
 def write_document(path: Path, document: SignedRecord) -> None:

@@ -11,6 +11,7 @@
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     live.replaceChildren(...page.querySelector("#live").childNodes);
+    dispatchEvent(new Event("refreshed"));
   };
 
   button.addEventListener("click", () => {

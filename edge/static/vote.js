@@ -1,117 +1,122 @@
-"use strict";
 // Helps where it can: every page works without it.
-(() => {
-  const WAITS_S = [1, 2, 4, 8, 15, 15, 15, 30, 30, 30];
-  const AGAIN = [429, 502, 503, 504];
-  const $ = (selector, page = document) => page.querySelector(selector);
-  const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+const WAITS_S = [1, 2, 4, 8, 15, 15, 15, 30, 30, 30];
+const AGAIN = [429, 502, 503, 504];
+const $ = (selector, page = document) => page.querySelector(selector);
+const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
+const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
-  // shorter if the connection is back
-  const pause = (ms) => new Promise((done) => {
-    setTimeout(done, ms);
-    addEventListener("online", done, { once: true });
-  });
+// shorter if the connection is back
+const pause = (ms) => new Promise((done) => {
+  setTimeout(done, ms);
+  addEventListener("online", done, { once: true });
+});
 
-  // Sends until answered: the request id in the form makes that one vote.
-  const answerTo = async (url, body, sending) => {
-    for (const wait of [...WAITS_S, null]) {
-      let after = 0;
-      try {
-        const signal = AbortSignal.timeout(20000);
-        const answer = await fetch(url, { method: "POST", body, signal, credentials: "omit" });
-        const html = await answer.text();
-        if (!AGAIN.includes(answer.status) || $("[data-wait]", parse(html))) return html;
-        after = Number(answer.headers.get("Retry-After")) || 0;
-      } catch {
-        // lost: did the vote arrive?
-      }
-      if (wait === null) return null;
-      sending.textContent = sending.dataset.retrying;
-      await pause(1000 * Math.max(after, wait * (0.75 + Math.random() / 2)));
+// Sends until answered: the request id in the form makes that one vote.
+const answerTo = async (url, body, sending) => {
+  for (const wait of [...WAITS_S, null]) {
+    let after = 0;
+    try {
+      const signal = AbortSignal.timeout(2e4);
+      const answer = await fetch(url, { method: "POST", body, signal, credentials: "omit" });
+      const html = await answer.text();
+      const page = parse(html);
+      // without `main` it is none of ours
+      if ($("[data-wait]", page)) return html;
+      if ($("main", page) && !AGAIN.includes(answer.status)) return html;
+      after = Number(answer.headers.get("Retry-After")) || 0;
+    } catch {
+      // lost: did the vote arrive?
     }
-  };
+    if (!wait) return null;
+    sending.textContent = sending.dataset.retrying;
+    await pause(1000 * Math.max(after, wait * (0.75 + Math.random() / 2)));
+  }
+};
 
-  const show = (html) => {
-    const page = parse(html);
-    document.title = page.title;
-    document.documentElement.lang = page.documentElement.lang;
-    const focused = $("[autofocus]", page) || $("main", page);
-    focused.autofocus = false;
-    document.body.replaceWith(page.body);
-    scrollTo(0, 0);
-    help();
-    focused.focus();
-  };
+let shown;
+const show = (html) => {
+  shown = html;
+  const page = parse(html);
+  document.title = page.title;
+  document.documentElement.lang = page.documentElement.lang;
+  const focused = $("[autofocus]", page) || $("main", page);
+  focused.autofocus = false;
+  document.body.replaceWith(page.body);
+  scrollTo(0, 0);
+  help();
+  focused.focus();
+};
 
-  addEventListener("submit", async (event) => {
-    const form = event.target;
-    // else the browser sends it as ever
-    const casts = event.submitter?.hasAttribute("formaction") === false;
-    if (!AbortSignal.timeout || !casts || !form.matches("[data-cast]")) return;
-    event.preventDefault();
-    if (form.ariaBusy === "true") return;
-    const sending = $("#sending");
-    form.ariaBusy = "true";
-    sending.textContent = sending.dataset.sending;
-    const html = await answerTo(form.action, new URLSearchParams(new FormData(form)), sending);
-    form.ariaBusy = "false";
-    sending.textContent = html === null ? sending.dataset.gaveUp : "";
-    if (html === null) return;
-    // kept by the tab's history, no storage: a reload and a step back show it
-    history.replaceState({ page: html }, "");
-    if (!$("#ballot", parse(html))) history.pushState({ page: html }, "", form.action);
-    show(html);
+addEventListener("submit", async (event) => {
+  const form = event.target;
+  // else the browser sends it as ever
+  const casts = event.submitter?.hasAttribute("formaction") === false;
+  if (!AbortSignal.timeout || !casts || !form.matches("[data-cast]")) return;
+  event.preventDefault();
+  if (form.ariaBusy === "true") return;
+  const sending = $("#sending");
+  form.ariaBusy = "true";
+  sending.textContent = sending.dataset.sending;
+  const html = await answerTo(form.action, new URLSearchParams(new FormData(form)), sending);
+  form.ariaBusy = "false";
+  sending.textContent = html ? "" : sending.dataset.gaveUp;
+  if (!html) return;
+  // in the tab's history, no storage: for a reload and a step back
+  history.replaceState({ page: html }, "");
+  if (!$("#ballot", parse(html))) history.pushState({ page: html }, "", form.action);
+  show(html);
+});
+addEventListener("popstate", (event) => event.state?.page && show(event.state.page));
+// a step within the page is an entry of its own
+addEventListener("hashchange", () => shown && history.replaceState({ page: shown }, ""));
+
+const passes = (digits) => [...digits].reduceRight((sum, digit, place) => {
+  const value = place % 2 ? 2 * digit : Number(digit);
+  return sum + (value > 9 ? value - 9 : value);
+}, 0) % 10 === 0;
+const digitsOf = (nas) => nas.value.replace(/\D/g, "");
+// while typing: at the click it would move the button
+addEventListener("input", ({ target }) => {
+  if (target.id !== "nas") return;
+  const digits = digitsOf(target);
+  $("#nas-check span").hidden = digits.length !== 9 || passes(digits);
+});
+addEventListener("focusout", ({ target }) => {
+  const digits = target.id === "nas" ? digitsOf(target) : "";
+  if (digits.length === 9) target.value = digits.replace(/(...)(...)(...)/, "$1 $2 $3");
+});
+
+addEventListener("click", ({ target }) => target.matches("[data-print]") && print());
+
+const lang = () => document.documentElement.lang + "-CA";
+const count = (value, unit) =>
+  value.toLocaleString(lang(), { style: "unit", unit, unitDisplay: "long" });
+const tick = () => each("[data-until]", (left) => {
+  const minutes = Math.floor((new Date(left.dataset.until) - Date.now()) / 6e4);
+  left.hidden = minutes < 0;
+  const hours = Math.floor(minutes / 60);
+  const parts = hours >= 48
+    ? [count(Math.floor(hours / 24), "day"), count(hours % 24, "hour")]
+    : [count(hours, "hour"), count(minutes % 60, "minute")];
+  left.textContent = `${left.dataset.words ??= left.textContent.trim()} ${parts.join(" ")}`;
+});
+
+const clock = (moment, timeZone) => moment.toLocaleTimeString(lang(), {
+  timeZone, weekday: "short", hour: "numeric", minute: "2-digit",
+}).replaceAll(" ", "\xa0");
+const help = () => {
+  each("[data-print]", (button) => { button.hidden = false; });
+  const words = $("main").dataset.localTime;
+  each("main > :not(.other) time", (time) => {
+    const moment = new Date(time.dateTime);
+    const local = clock(moment);
+    if (time.dataset.local || local === clock(moment, "America/Toronto")) return;
+    time.dataset.local = local;
+    time.textContent = time.textContent.replace(/\)$/, `; ${words} ${local})`);
   });
-  addEventListener("popstate", (event) => event.state?.page && show(event.state.page));
+  tick();
+};
 
-  const passes = (digits) => [...digits].reduceRight((sum, digit, place) => {
-    const value = place % 2 ? 2 * digit : Number(digit);
-    return sum + (value > 9 ? value - 9 : value);
-  }, 0) % 10 === 0;
-  const digitsOf = (nas) => nas.value.replace(/\D/g, "");
-  // while typing: at the click it would push the button away
-  addEventListener("input", ({ target }) => {
-    if (target.id !== "nas") return;
-    const digits = digitsOf(target);
-    $("#nas-check span").hidden = digits.length !== 9 || passes(digits);
-  });
-  addEventListener("focusout", ({ target }) => {
-    const digits = target.id === "nas" ? digitsOf(target) : "";
-    if (digits.length === 9) target.value = digits.replace(/(...)(...)(...)/, "$1 $2 $3");
-  });
-
-  addEventListener("click", ({ target }) => target.matches("[data-print]") && print());
-
-  const lang = () => document.documentElement.lang + "-CA";
-  const count = (value, unit) =>
-    new Intl.NumberFormat(lang(), { style: "unit", unit, unitDisplay: "long" }).format(value);
-  const tick = () => document.querySelectorAll("[data-until]").forEach((left) => {
-    const minutes = Math.floor((new Date(left.dataset.until) - Date.now()) / 60000);
-    left.hidden = minutes < 0;
-    const hours = Math.floor(minutes / 60);
-    const parts = hours >= 48
-      ? [count(Math.floor(hours / 24), "day"), count(hours % 24, "hour")]
-      : [count(hours, "hour"), count(minutes % 60, "minute")];
-    left.textContent = `${left.dataset.words ??= left.textContent.trim()} ${parts.join(" ")}`;
-  });
-
-  const clock = (moment, timeZone) => moment.toLocaleTimeString(lang(), {
-    timeZone, weekday: "short", hour: "numeric", minute: "2-digit",
-  }).replaceAll(" ", "\xa0");
-  const help = () => {
-    document.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; });
-    const words = $("main").dataset.localTime;
-    document.querySelectorAll("main > :not(.other) time").forEach((time) => {
-      const moment = new Date(time.dateTime);
-      const local = clock(moment);
-      if (time.dataset.local || local === clock(moment, "America/Toronto")) return;
-      time.dataset.local = local;
-      time.textContent = time.textContent.replace(/\)$/, `; ${words} ${local})`);
-    });
-    tick();
-  };
-
-  if (history.state?.page) show(history.state.page);
-  else help();
-  setInterval(tick, 30000);
-})();
+addEventListener("refreshed", help);
+history.state?.page ? show(history.state.page) : help();
+setInterval(tick, 3e4);

@@ -89,6 +89,20 @@ async def test_reloading_a_receipt_shows_it(
     assert await visit.on_receipt("fr") == receipt_of(request_id)
 
 
+async def test_reloading_after_a_step_within_the_receipt_shows_it(
+    new_visit: NewVisit, elector: Elector
+) -> None:
+    visit = await new_visit()
+    request_id = await ready_to_cast(visit, "en", elector)
+    await visit.cast("en")
+    await visit.on_receipt("en")
+    await visit.page.locator("a[href='#content']").focus()
+    await visit.page.keyboard.press("Enter")
+    await visit.page.wait_for_url("**#content")
+    await visit.page.reload()
+    assert await visit.on_receipt("en") == receipt_of(request_id)
+
+
 @with_and_without_scripts
 async def test_back_and_again_ends_on_the_receipt(
     new_visit: NewVisit, elector: Elector, *, scripts: bool
@@ -212,6 +226,25 @@ async def test_an_answer_that_is_lost(new_visit: NewVisit, elector: Elector) -> 
     await visit.cast("en")
     assert await visit.on_receipt("en") == receipt_of(request_id)
     assert arrived == [202]
+
+
+async def test_an_answer_of_something_between(new_visit: NewVisit, elector: Elector) -> None:
+    """A firewall's page, say: nothing that a voter could read a decision from."""
+    visit = await new_visit()
+    visit.expect_failure("403")
+    between = [True]
+
+    async def answer(route: Route) -> None:
+        if between:
+            between.clear()
+            await route.fulfill(status=403, body="<h1>Forbidden</h1>", content_type="text/html")
+        else:
+            await route.continue_()
+
+    request_id = await ready_to_cast(visit, "en", elector)
+    await visit.page.route("**/en/vote", answer)
+    await visit.cast("en")
+    assert await visit.on_receipt("en") == receipt_of(request_id)
 
 
 @with_and_without_scripts

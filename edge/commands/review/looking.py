@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 from rich.table import Table
 
@@ -40,7 +41,9 @@ def list_cases(
     kind: Annotated[Kind | None, Parameter(help="Only cases of this kind.")] = None,
     state: Annotated[State | None, Parameter(help="Only cases that stand so.")] = None,
     law: Annotated[str, Parameter(help="Only cases of this law.")] = "",
-    limit: Annotated[int, Parameter(help="Cases at most, those with the most attempts.")] = 50,
+    limit: Annotated[
+        int, Parameter(help="Cases at most, those with the most attempts.", validator=Number(gte=1))
+    ] = 50,
     json: bool = False,
     **flags: Any,  # noqa: ANN401 (one for each setting)
 ) -> int:

@@ -40,6 +40,12 @@ async def tls_before(port: int, authority: trustme.CA) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
+async def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ClickHouseRejected, match=r"ca_cert of .*nowhere\.crt cannot be read"):
+        async with connected(f"https://localhost?ca_cert={tmp_path / 'nowhere.crt'}"):
+            pass
+
+
 async def test_a_password_is_given_beside_a_certificate(tmp_path: Path) -> None:
     authority = trustme.CA()
     ca, cert, key = (tmp_path / name for name in ("ca.crt", "tls.crt", "tls.key"))

@@ -203,6 +203,37 @@ async def test_a_client_over_its_rate_is_told_when_to_return(
         assert "Veuillez réessayer" in held.text
 
 
+@pytest.mark.parametrize("path", ["/fr", "/fr/vote/", "/api/v1/laws/"])
+async def test_no_answer_sends_to_the_host_that_a_client_names(
+    edge: EdgeProcess, path: str
+) -> None:
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        answer = await http.get(path, headers={"Host": "evil.example"})
+    assert answer.headers.get("location", "") in {"", "/fr/"}
+    assert answer.status_code == (308 if path == "/fr" else 404)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_flood_of_reads_leaves_metrics_to_who_watches(
+    loaded: LocalCluster, elections: Elections, tmp_path: Path
+) -> None:
+    """From many addresses, each within its own rate."""
+    settings = {"redis_url": loaded.url, "election": elections.live}
+    limits = {"rate_limit_per_s": 20, "trusted_proxies": "127.0.0.0/8"}
+    async with (
+        EdgeProcess(tmp_path, **settings, **limits) as edge,
+        httpx.AsyncClient(base_url=edge.url) as http,
+    ):
+
+        async def read(path: str, host: int) -> int:
+            address = {"X-Forwarded-For": f"198.51.100.{host}"}
+            return (await http.get(path, headers=address)).status_code
+
+        flood = await asyncio.gather(*(read("/api/v1/laws", host) for host in range(1, 200)))
+        assert 429 in flood
+        assert await read("/metrics", 200) == 200
+
+
 async def test_metrics_are_limited_and_probes_are_not(
     limiting: EdgeProcess, elector: Elector
 ) -> None:

@@ -51,6 +51,27 @@ async def test_a_misspelt_flag_is_one_line_and_exit_code_2() -> None:
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["backup", "."], "no name of its own"),
+        (["drain", "--metrics-port", "0"], ">= 1"),
+        (["drain", "--metrics-port", "99999"], "<= 65535"),
+        (["review", "list", "--limit", "0"], ">= 1"),
+        (["restore"], "--complete"),
+        (["restore", "somewhere", "--complete"], "--complete"),
+    ],
+)
+async def test_what_makes_no_sense_is_one_line(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    with LocalClickHouse(tmp_path) as clickhouse:
+        code, out, errors = await scrutin(*arguments, clickhouse_url=clickhouse.url)
+    assert code != 0
+    assert said in errors, errors
+    assert (out, len(errors.splitlines())) == ("", 1), errors
+
+
 def test_offline_commands_load_no_online_library() -> None:
     script = (
         "import json, sys; from edge.cli import make_app\n"

@@ -75,7 +75,9 @@ async def test_pages_are_shut_to_others(http: httpx.AsyncClient, path: str) -> N
     assert "set-cookie" not in answer.headers
     assert not re.search(r"<style| style=|https?://(?!127\.0\.0\.1)| on\w+=", answer.text)
     for script in re.findall(r"<script.*?</script>", answer.text, re.DOTALL):
-        assert re.fullmatch(r'<script src="/static/\w+\.js" defer></script>', script)
+        assert re.fullmatch(
+            r'<script src="/static/\w+\.js" (defer|type="module")></script>', script
+        )
     assert f'<html lang="{"fr" if path.startswith("/fr") else "en"}">' in answer.text
 
 

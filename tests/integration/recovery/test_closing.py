@@ -168,6 +168,15 @@ async def test_what_is_open_is_not_closed(day: Day, office: Office) -> None:
     assert await meta(day, f"frozen:{LAWS[0]}") == {None}
 
 
+async def test_nothing_is_frozen_where_no_record_can_be_written(
+    day: Day, roll: Roll, office: Office, tmp_path: Path
+) -> None:
+    await close_now(day, roll)
+    code, _, errors = await office._replace(records=tmp_path / "missing").close()
+    assert (code, "cannot write" in errors, "No such file" in errors) == (1, True, True), errors
+    assert await meta(day, f"frozen:{LAWS[0]}") == {None}
+
+
 async def test_one_shard_that_is_still_open_is_enough_to_refuse(
     day: Day, roll: Roll, office: Office
 ) -> None:

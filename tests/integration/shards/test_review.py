@@ -94,7 +94,7 @@ async def test_a_case_that_grows_comes_back(desk: ReviewDesk) -> None:
 
 async def test_a_claim_ends_and_another_auditor_may_take_over(desk: ReviewDesk) -> None:
     case = case_of(5)
-    await desk.claim(case, "Aude", uuid4(), minutes=0)
+    await desk.claim(case, "Aude", uuid4(), minutes=1e-9)
     assert (await desk.standings([case]))[case.case_id].state == "open"
     assert await desk.claim(case, "Béa", uuid4()) == ("claimed", "Béa")
     late = await desk.resolve(case.case_id, "Aude", "harmless", "why", uuid4())
@@ -190,6 +190,13 @@ async def test_what_is_published_is_read(desk: ReviewDesk) -> None:
     snapshot = CasesSnapshot([case_of(1), case_of(2, attempts=9)], AN_HOUR_AGO_MS)
     await desk.publish(snapshot)
     assert await desk.published() == snapshot
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 24 * 60 + 1, 1e12, float("nan"), float("inf")])
+async def test_a_case_is_claimed_for_a_day_at_most(desk: ReviewDesk, minutes: float) -> None:
+    with pytest.raises(ReviewRefused, match="up to 1,440 minutes"):
+        await desk.claim(case_of(1), "Aude", uuid4(), minutes=minutes)
+    assert (await desk.standings([case_of(1)]))[case_of(1).case_id].state == "open"
 
 
 async def test_drainers_take_turns(desk: ReviewDesk) -> None:

@@ -43,7 +43,7 @@ def test_every_route_and_command(registry: CollectorRegistry) -> None:
     in_openapi = set(openapi_document()["paths"])
     for path in app.route_paths():
         assert path in DOCUMENTED
-        is_page = path == "/" or path.startswith(("/fr/", "/en/", "/static/"))
+        is_page = path in {"/", "/fr", "/en"} or path.startswith(("/fr/", "/en/", "/static/"))
         assert is_page or path in in_openapi, path
     assert in_openapi <= set(app.route_paths())
     for name in COMMANDS:

@@ -45,6 +45,8 @@ async def test_a_form_in_parts() -> None:
     ("parts", "headers", "code"),
     [
         ([b""], {"content_length": b"0", "sec_fetch_site": b"cross-site"}, "cross-site"),
+        ([b""], {"content_length": b"0", "origin": b"http://["}, "cross-site"),
+        ([b""], {"content_length": b"0", "origin": b"http://[", "host": b"vote"}, "cross-site"),
         ([b"nas=1&", b"nas=2"], {}, "bad-form"),
         ([b"nas=%FF"], {"content_length": b"7"}, "bad-form"),
         ([b"{", b"}"], {"content-type": b"application/json"}, "bad-form"),

@@ -1,11 +1,27 @@
 """How a command ends: its work, or the wish to stop, whichever comes first."""
 
 import asyncio
+import os
+import signal
 import threading
 
 import pytest
 
-from edge.commands.running import Stopped, in_thread, unless
+from edge.commands.running import EXIT_INTERRUPTED, Stopped, in_thread, run, unless
+
+
+def test_sigterm_ends_the_work_as_ctrl_c_does() -> None:
+    steps = []
+
+    async def work() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            steps.append("cleared up")
+
+    assert run(work) == EXIT_INTERRUPTED
+    assert steps == ["cleared up"]
 
 
 async def test_work_that_ends_first_gives_its_result() -> None:
