@@ -177,6 +177,7 @@ async def new_visit(
         token: str = "",
         name: str = "",
         host: str = "127.0.0.1",
+        timezone: str | None = None,
     ) -> Visit:
         origin = base.url.replace("127.0.0.1", host)
         context = await browser.new_context(
@@ -184,6 +185,7 @@ async def new_visit(
             java_script_enabled=scripts,
             viewport={"width": width, "height": HEIGHT_PX},
             locale=f"{language}-CA",
+            timezone_id=timezone,
             http_credentials={"username": name, "password": token} if token else None,
         )
         context.set_default_timeout(TIMEOUT_MS)

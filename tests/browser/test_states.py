@@ -152,14 +152,16 @@ async def test_results(new_visit: NewVisit, redis: ShardClient, language: str) -
         tallies = [LawTally(OPEN, oui, 57), LawTally(CLOSED, 1, 2)]
         await publish_results(redis, ResultsSnapshot(tallies, at_ms, at_ms))
 
-    visit = await new_visit()
+    visit = await new_visit(timezone="America/Vancouver")
     await visit.page.clock.install()
     await publish(100, now_ms)
     await visit.page.goto(f"/{language}/results")
-    first = visit.page.locator("td.number").first
+    first, counted = visit.page.locator("td.number").first, visit.page.locator("#live time").last
     await passes_until(visit, first, "100")
     await publish(123, now_ms + 1)
     await passes_until(visit, first, "123")
+    words = await visit.page.locator("main").get_attribute("data-local-time")
+    assert f"; {words} " in await counted.inner_text()
     await visit.inspect(f"results-{language}")
     await visit.page.locator("#refreshing button").click()
     asked: list[str] = []
