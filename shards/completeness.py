@@ -28,7 +28,7 @@ class Fence(NamedTuple):
         return self.length > 0 and self.first <= event_id
 
 
-class Mark(NamedTuple):
+class Watermark(NamedTuple):
     """All shards at one moment: what each held then, and still holds, as far as is known.
 
     What was decided in a shard before its fence has ids up to the last one at that moment. So
@@ -40,12 +40,12 @@ class Mark(NamedTuple):
     behind: dict[int, EventId]
 
     @classmethod
-    def at(cls, fences: Mapping[int, Fence]) -> "Mark":
-        """Make a mark of all shards' fences."""
+    def at(cls, fences: Mapping[int, Fence]) -> "Watermark":
+        """Make one of all shards' fences."""
         behind = {shard: fence.last for shard, fence in fences.items() if fence.length}
         return cls(min(fence.now_ms for fence in fences.values()), behind)
 
-    def after(self, fences: Mapping[int, Fence]) -> "Mark":
+    def after(self, fences: Mapping[int, Fence]) -> "Watermark":
         """Return what is left of it by later fences, of those shards that answered."""
         behind = {
             shard: last

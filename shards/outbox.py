@@ -9,7 +9,7 @@ import msgspec
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
-from shards.completeness import Fence, Mark
+from shards.completeness import Fence, Watermark
 from shards.events import EventId, OutboxEvent, decode_event_id, decode_events, encode_event_id
 from shards.functions import fcall
 
@@ -53,7 +53,7 @@ class Outbox:
         self.lease_ms = lease_ms
         self._client = client
         self._owner = owner
-        self._mark: Mark | None = None  # not reached yet
+        self._watermark: Watermark | None = None  # not reached yet
 
     async def read(self, rows_max: int) -> OutboxBatch:
         """Fence the shards, then read what lies before the fences, about `rows_max` rows.
@@ -168,15 +168,15 @@ class Outbox:
         That is now when nothing is left. Else, and with other drainers something always may be, it
         is the time of an earlier look, of which everything has been stored since.
         """
-        now = Mark.at(fences) if len(fences) == keys.SHARDS else None
+        now = Watermark.at(fences) if len(fences) == keys.SHARDS else None
         if now is not None and now.reached(trims):
-            self._mark = None
+            self._watermark = None
             return now.until_ms
-        held = self._mark.after(fences) if self._mark is not None else None
+        held = self._watermark.after(fences) if self._watermark is not None else None
         if held is not None and held.reached(trims):
-            self._mark = now
+            self._watermark = now
             return held.until_ms
-        self._mark = now if held is None else held
+        self._watermark = now if held is None else held
         return None
 
 

@@ -160,17 +160,33 @@ def test_ctrl_c_while_starting(moment: str, tmp_path: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+HELD_DEMO = """
+import os
+from pathlib import Path
+from edge.cli import main
+from edge.demo import electorate
+digest = electorate._digest
+def held(csv_file):
+    Path(os.environ["HOLD"]).read_bytes()
+    return digest(csv_file)
+electorate._digest = held
+main()
+"""
+
+
 def test_ctrl_c_waits_for_the_thread_that_prepares(tmp_path: Path) -> None:
     """Nothing is removed while a thread may still write to it."""
-    log, temporary, pipe = tmp_path / "log", tmp_path / "temporary", tmp_path / "electors.csv"
+    log, temporary, pipe = tmp_path / "log", tmp_path / "temporary", tmp_path / "pipe"
+    electors = tmp_path / "electors.csv"
+    electors.write_text("nas,code,law_id\n")
     temporary.mkdir()
     os.mkfifo(pipe)
     with log.open("w") as steps:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "demo", *ports(), "--csv", str(pipe)],
+            [sys.executable, "-c", HELD_DEMO, "demo", *ports(), "--csv", str(electors)],
             stderr=steps,
             stdout=steps,
-            env=os.environ | {"TMPDIR": str(temporary)},
+            env=os.environ | {"TMPDIR": str(temporary), "HOLD": str(pipe)},
         )
     with pipe.open("w"):  # returns once the thread reads
         [directory] = temporary.iterdir()
@@ -178,7 +194,5 @@ def test_ctrl_c_waits_for_the_thread_that_prepares(tmp_path: Path) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
         assert directory.exists()
-        pipe.unlink()
-        pipe.write_text("nas,code,law_id\n")  # it is opened once more
     assert process.wait(STOP_TIMEOUT_S) == 0, log.read_text()
     assert list(temporary.iterdir()) == []

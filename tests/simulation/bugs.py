@@ -24,7 +24,7 @@ from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
 from shards import functions, lane
 from shards.command import pack
-from shards.completeness import Fence, Mark
+from shards.completeness import Fence, Watermark
 from shards.connection import PipelinedConnection
 from shards.lane import Lane
 from shards.outbox import Outbox, OutboxBatch
@@ -227,17 +227,17 @@ def settled_count_not_checked() -> Plant:
 
 
 def complete_while_rows_are_left() -> Plant:
-    return patch.object(Mark, "reached", lambda *_: True)
+    return patch.object(Watermark, "reached", lambda *_: True)
 
 
-def mark_forgets_shards() -> Plant:
+def watermark_forgets_shards() -> Plant:
     """Take a shard that did not answer for one that has let go of everything."""
 
-    def after(self: Mark, fences: dict[int, Fence]) -> Mark:
+    def after(self: Watermark, fences: dict[int, Fence]) -> Watermark:
         there = {shard: last for shard, last in self.behind.items() if shard in fences}
         return self._replace(behind={s: last for s, last in there.items() if fences[s].holds(last)})
 
-    return patch.object(Mark, "after", after)
+    return patch.object(Watermark, "after", after)
 
 
 BUGS: dict[Callable[[], Plant], tuple[str, ...]] = {
@@ -262,5 +262,5 @@ BUGS: dict[Callable[[], Plant], tuple[str, ...]] = {
     tally_by_adding_batches: (),
     settled_count_not_checked: ("clock_moved",),
     complete_while_rows_are_left: (),
-    mark_forgets_shards: (),
+    watermark_forgets_shards: (),
 }
