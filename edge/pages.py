@@ -93,7 +93,7 @@ class Pages:
 
     async def slashed(self, request: Request) -> Response:
         """Send whoever left the slash out to the welcome page."""
-        return RedirectResponse(f"{request.url.path}/", 308, SECURITY_HEADERS)
+        return RedirectResponse(f"{request.scope['path']}/", 308, SECURITY_HEADERS)
 
     async def welcome(self, request: Request) -> Response:
         """Show what is voted on, when, and what a voter needs."""

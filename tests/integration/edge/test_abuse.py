@@ -203,12 +203,13 @@ async def test_a_client_over_its_rate_is_told_when_to_return(
         assert "Veuillez réessayer" in held.text
 
 
+@pytest.mark.parametrize("host", ["evil.example", "a//evil.example"])
 @pytest.mark.parametrize("path", ["/fr", "/fr/vote/", "/api/v1/laws/"])
 async def test_no_answer_sends_to_the_host_that_a_client_names(
-    edge: EdgeProcess, path: str
+    edge: EdgeProcess, path: str, host: str
 ) -> None:
     async with httpx.AsyncClient(base_url=edge.url) as http:
-        answer = await http.get(path, headers={"Host": "evil.example"})
+        answer = await http.get(path, headers={"Host": host})
     assert answer.headers.get("location", "") in {"", "/fr/"}
     assert answer.status_code == (308 if path == "/fr" else 404)
     assert answer.headers["x-content-type-options"] == "nosniff"
