@@ -12,7 +12,6 @@ import hashlib
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +23,7 @@ from clickhouse.history import History, Table, count_events, shard_ranges
 from clickhouse.migrations import migrate
 from clickhouse.retry import classified
 from clickhouse.sql import read_query
+from hashgen import VERSION
 from hashgen.output import appearing_directory, check_unused
 
 MANIFEST_FILE = "manifest.json"
@@ -75,7 +75,7 @@ async def back_up(
                 progress(copied.rows)
         manifest = BackupManifest(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            software=f"scrutin {version('scrutin')}",
+            software=f"scrutin {VERSION}",
             rows=rows,
             files=files,
         )

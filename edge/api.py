@@ -23,9 +23,9 @@ from edge.problems import (
     Problem,
 )
 from edge.results import Turnout, law_results, law_turnout, may_see_results
-from edge.version import version
 from edge.watch_metrics import RedisState
 from edge.wire import Reply, json_reply, problem_reply
+from hashgen import VERSION
 
 
 class RollHealth(msgspec.Struct, frozen=True):
@@ -129,7 +129,7 @@ class ReadApi:
         return Health(
             ready=backend.ready and not self.stopping,
             stopping=self.stopping,
-            version=version(),
+            version=VERSION,
             dependencies=Dependencies(
                 redis=backend.redis_state,
                 roll=RollHealth(

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import cyclopts
 
-from edge.version import version
+from hashgen import VERSION
 
 COMMANDS = {
     "demo": ("edge.demo.command:demo", "The whole system on this machine, with sample voters."),
@@ -50,7 +50,7 @@ def make_app(left_out: Collection[str] = ()) -> cyclopts.App:
     app = cyclopts.App(
         name="scrutin",
         help="Online voting for a referendum day: every accepted ballot counted exactly once.",
-        version=version,
+        version=VERSION,
         version_flags=["--version"],
         error_formatter=lambda error: f"scrutin: {error}",
         result_action="return_int_as_exit_code_else_zero",

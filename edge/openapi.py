@@ -7,8 +7,8 @@ import msgspec
 from edge.api import Health, Laws, Ready
 from edge.problems import KINDS, ProblemDetails, ProblemKind
 from edge.results import LawResults
-from edge.version import version
 from edge.vote_api import Accepted, Closed, Duplicate, Invalid, VoteRequest
+from hashgen import VERSION
 
 EXAMPLE_ID = "5f0c7b0e-3c1d-4b5a-9f61-0d9d8f4b8f11"
 _TYPES = (
@@ -70,7 +70,7 @@ def openapi_document() -> Document:
         "openapi": "3.1.0",
         "info": {
             "title": "Scrutin",
-            "version": version(),
+            "version": VERSION,
             "description": "Votes on the laws of a referendum day. Errors are RFC 9457 problem"
             " details with titles in French and English; they name the field at fault and never"
             " its value.",

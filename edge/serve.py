@@ -24,7 +24,7 @@ from edge.errors import StartError
 from edge.metrics import make_registry
 from edge.settings import Settings
 from edge.tracing import tracing, wanted
-from edge.version import version
+from hashgen import VERSION
 from shards.election import load_election
 
 FIRST_LOOK_S = 5.0
@@ -89,7 +89,7 @@ async def _run(
     draining = asyncio.create_task(keeper.run(stop)) if keeper else None
     logger.info(
         "scrutin %s serves on %s://%s:%d, durability %s, %s",
-        version(),
+        VERSION,
         "https" if settings.tls_cert_file else "http",
         settings.host,
         settings.port,

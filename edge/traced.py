@@ -21,9 +21,9 @@ from edge.backend import Backend
 from edge.draining import DrainState
 from edge.metrics import VOTE_ROUTE, EdgeMetrics
 from edge.settings import Settings
-from edge.version import version
 from edge.voting import VotingDesk
 from edge.wire import Message, Receive, Scope, Send
+from hashgen import VERSION
 from shards.roll import Cast
 
 SAMPLED_SHARE = 0.01
@@ -38,7 +38,7 @@ def make_provider(env: Mapping[str, str]) -> TracerProvider:
     resource = Resource.create(
         {
             "service.name": env.get("OTEL_SERVICE_NAME") or "scrutin-edge",
-            "service.version": version(),
+            "service.version": VERSION,
         }
     )
     sampler = None if env.get("OTEL_TRACES_SAMPLER") else TraceIdRatioBased(SAMPLED_SHARE)

@@ -1,6 +1,7 @@
 """Offline: electors to hash database, and the Python face of the native extension."""
 
 from hashgen._native import (
+    VERSION,
     BallotHasher,
     CastCall,
     ballot_hash,
@@ -10,6 +11,7 @@ from hashgen._native import (
 from hashgen.errors import FieldError
 
 __all__ = [
+    "VERSION",
     "BallotHasher",
     "CastCall",
     "FieldError",

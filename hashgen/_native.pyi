@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Literal, final
 
+VERSION: Final[str]
 SCHEMES: Final[tuple[str, str]]
 KEY_BYTES: Final[int]
 HASH_BYTES: Final[int]

@@ -2,12 +2,11 @@
 
 import os
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from hashgen._native import BallotHasher, Electors
+from hashgen._native import VERSION, BallotHasher, Electors
 from hashgen.database import MANIFEST_FILE, Format, Manifest, ShardEntry
 from hashgen.errors import BadRowsError, InputError
 from hashgen.output import appearing_directory, check_replaceable
@@ -77,7 +76,7 @@ def generate(
             rows_read=electors.rows,
             rows_rejected=electors.rejected,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            software=f"scrutin {version('scrutin')}",
+            software=f"scrutin {VERSION}",
         ).sealed()
         # Last: a directory without a manifest is no database.
         with (partial / MANIFEST_FILE).open("wb") as file:

@@ -17,8 +17,7 @@ from edge.accuracy.electors import read_cards
 from edge.accuracy.report import DIFFERENCES_MAX, AccuracyReport
 from edge.accuracy.wiping import SETTLE_S, check_untouched, now_ms, wipe
 from edge.errors import AccuracyRefused
-from edge.version import version
-from hashgen import BallotHasher
+from hashgen import VERSION, BallotHasher
 from hashgen.progress import Report
 from shards.beliefs import ElectionStatus, read_beliefs
 from shards.census import on_roll
@@ -154,7 +153,7 @@ def _report(status: ElectionStatus, deck: Deck, plan: Plan, *, wiped: bool) -> A
     """Return the report of a run that cast nothing."""
     return AccuracyReport(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-        software=f"scrutin {version()}",
+        software=f"scrutin {VERSION}",
         roll=status.info,
         seed=plan.seed,
         deck=deck.laws(),

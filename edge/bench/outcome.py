@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from edge.errors import StartError
-from edge.version import version
+from hashgen import VERSION
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ def keep(file: Path, outcome: Outcome) -> Results:
         kept = []
     dated = msgspec.structs.replace(outcome, date=datetime.now(UTC).isoformat(timespec="seconds"))
     outcomes = [o for o in kept if o.benchmark != outcome.benchmark] + [dated]
-    results = Results(machine(), f"scrutin {version()}", outcomes)
+    results = Results(machine(), f"scrutin {VERSION}", outcomes)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
     return results

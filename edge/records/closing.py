@@ -8,7 +8,7 @@ import msgspec
 from clickhouse.closing import LawCounts
 from clickhouse.verify import Verification
 from edge.errors import RecordError
-from edge.version import version
+from hashgen import VERSION
 from hashgen.database import Manifest
 from shards.beliefs import ElectionStatus, moment
 from shards.roll import RollInfo
@@ -82,7 +82,7 @@ def make_record(
     return ClosingRecord(
         scope=scope,
         frozen_at=moment(frozen_ms),
-        software=f"scrutin {version()}",
+        software=f"scrutin {VERSION}",
         roll=RollPart(
             roll_id=status.info.roll_id,
             scheme=status.info.scheme,

@@ -36,6 +36,7 @@ mod _native {
             "SCHEMES",
             (ballot::SCHEME_SHA256, ballot::SCHEME_HMAC_SHA256),
         )?;
+        module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
         module.add("KEY_BYTES", ballot::KEY_BYTES)?;
         module.add("HASH_BYTES", ballot::HASH_BYTES)?;
         module.add("SAMPLE_ELECTORS_MAX", sample::ELECTORS_MAX)

@@ -11,7 +11,7 @@ from edge.bench import report
 from edge.bench.outcome import Figure, Outcome, Plot, Series, machine
 from edge.bench.rehearsal.day import Found, Options
 from edge.bench.rehearsal.phases import Phase
-from edge.version import version
+from hashgen import VERSION
 from shards.localcluster import server_binary
 
 PICTURES = {
@@ -141,7 +141,7 @@ def _rates(found: Found) -> list[float]:
 
 def _software(found: Found) -> str:
     parts = [
-        f"Scrutin {version()}",
+        f"Scrutin {VERSION}",
         f"{Path(server_binary()).name} {_said_version([server_binary(), '--version'])}",
         f"ClickHouse {found.clickhouse_version}",
         f"Granian {installed_version('granian')}",
