@@ -27,6 +27,8 @@ from edge.watch_metrics import RedisState
 from edge.wire import Reply, json_reply, problem_reply
 from hashgen import VERSION
 
+METRICS_PATH = "/metrics"
+
 
 class RollHealth(msgspec.Struct, frozen=True):
     """The roll that is open. `electors` counts elector-and-law pairs."""
@@ -113,7 +115,7 @@ class ReadApi:
             Route("/api/v1/ready", self.ready),
             Route("/api/v1/laws", self.laws),
             Route("/api/v1/results/{law_id}", self.results),
-            Route("/metrics", self.metrics),
+            Route(METRICS_PATH, self.metrics),
         ]
 
     async def health(self, _: Request) -> Response:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.admission import Admission
-from edge.api import ReadApi, respond, respond_problem
+from edge.api import METRICS_PATH, ReadApi, respond, respond_problem
 from edge.assets import Assets
 from edge.auditors import Auditors
 from edge.backend import Backend
@@ -60,7 +60,6 @@ from shards.roll import RollStore
 
 DeskMaker = Callable[[BallotHasher, Callable[[], RollStore | None], EdgeMetrics, int], VotingDesk]
 UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready"})  # probes come in bursts
-METRICS_PATH = "/metrics"
 VOTE_PAGES = frozenset({"/fr/vote", "/en/vote"})  # counted as votes, and they keep the form
 logger = logging.getLogger(__name__)
 
