@@ -6,11 +6,20 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from shards import ports
 from shards.localcluster import LocalCluster
 
 # Properties are about what is right; how long an example takes is the machine's matter.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker ports of its own: two that look at once would find the same ones free."""
+    worker: dict[str, str | int] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        number = int(str(worker["workerid"]).removeprefix("gw"))
+        ports.PORTS = ports.PORTS[number :: int(worker["workercount"])]
 
 
 @pytest.fixture(scope="session")
