@@ -14,6 +14,7 @@ from clickhouse.errors import Unreconciled
 from clickhouse.migrations import migrate
 from clickhouse.tally import read_tallies
 from clickhouse.verify import Progress, Verification, Verifier
+from hashgen.database import HashDatabase
 from shards.census import last_events, read_waiting
 from shards.client import ShardClient
 from shards.keys import SHARDS
@@ -95,15 +96,18 @@ async def reconcile(
     electors: Mapping[str, int],
     closes_ms: Mapping[str, int],
     progress: Progress | None = None,
+    *,
+    database: HashDatabase | None = None,
 ) -> tuple[Verification, list[LawCounts]]:
     """Compare all stores, and count the laws in `closes_ms`, which must be frozen and drained.
 
-    `electors`: on the roll, by law; `closes_ms`: when each law closed. Raises Unreconciled when
+    `electors`: on the roll, by law; `closes_ms`: when each law closed; `database`: checked, to look
+    for every elector in. Raises what a `Verifier` raises, and Unreconciled when
     accepted attempts, ballots, tally and published results of a law differ or anything else does,
     and when votes of a law still wait in the outbox.
     """
     waiting = await _waiting(redis, closes_ms)
-    found = await Verifier(redis, clickhouse).run(progress)
+    found = await Verifier(redis, clickhouse, database=database).run(progress)
     faults = [f"{kind}: {count}" for kind, count in sorted(found.differences_by_kind.items())]
     faults += [f"law {law_id}: {count:,} votes wait in the outbox" for law_id, count in waiting]
     tallies = {tally.law_id: tally for tally in await read_tallies(clickhouse)}

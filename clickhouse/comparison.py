@@ -25,6 +25,8 @@ from shards.records import Repeat, encode_record, encode_repeats
 Kind = Literal[
     "not-voted",
     "not-on-roll",
+    "not-loaded",
+    "not-in-database",
     "no-event",
     "record",
     "repeats",

@@ -2,7 +2,9 @@
 
 It only reads, and may run while votes are taken and drained: `clickhouse/comparison.py` says what
 is compared then. Totals are held between those read before and after. `settled` asks for more:
-nothing moves, the outbox is empty and the published results are those of the ballots.
+nothing moves, the outbox is empty and the published results are those of the ballots. With the hash
+database, every elector on the roll is looked for in it, and the other way round: stores that agree
+may all have been told of an elector who is none.
 """
 
 from collections import Counter
@@ -23,25 +25,31 @@ from clickhouse.totals import (
     read_totals,
     totals_of_tallies,
 )
+from hashgen.database import HashDatabase
 from shards.census import last_events, on_roll, read_census, read_waiting
 from shards.client import ShardClient
+from shards.errors import RollConflict
+from shards.keys import SHARDS
 from shards.results import ResultsSnapshot, read_results
 from shards.roll import RollInfo, read_roll_info
+from shards.roll_comparison import is_of, match_shards
 
-Progress = Callable[[int], None]  # told how many shards were compared since the last call
+Progress = Callable[[int], None]  # told how many shards were read since the last call
 DIFFERENCES_MAX = 20
 
 
 class Verification(msgspec.Struct):
     """What was compared and what differs.
 
-    `electors` and `voted` as the roll has them; `audit_events` and `ballots` as the tables do;
+    `electors` and `voted` as the roll has them; `matched`: electors who are in the hash database
+    too, 0 without it; `audit_events` and `ballots` as the tables do;
     `refused`: hashes refused as invalid; `waiting`: events in the outbox; `moving`: events decided
     while their shard was being read. `differences` lists the first ones found,
     `differences_by_kind` counts all.
     """
 
     electors: int = 0
+    matched: int = 0
     voted: int = 0
     audit_events: int = 0
     ballots: int = 0
@@ -54,6 +62,11 @@ class Verification(msgspec.Struct):
     differences: list[Difference] = []
 
 
+def readings(database: HashDatabase | None) -> int:
+    """Return how many shards progress is told of in all: with a database each is read twice."""
+    return SHARDS if database is None else 2 * SHARDS
+
+
 class Verifier:
     """One comparison of everything; for one use."""
 
@@ -62,12 +75,14 @@ class Verifier:
         redis: ShardClient,
         clickhouse: AsyncClient,
         *,
+        database: HashDatabase | None = None,
         settled: bool = False,
         differences_max: int = DIFFERENCES_MAX,
     ) -> None:
         self._redis = redis
         self._clickhouse = clickhouse
         self._history = History(clickhouse)
+        self._database = database
         self._settled = settled
         self._differences_max = differences_max
         self._found = Verification()
@@ -76,10 +91,13 @@ class Verifier:
     async def run(self, progress: Progress | None = None) -> Verification:
         """Compare all shards and the totals.
 
-        Raises shards' `Unavailable` (`RollMissing` while a shard is not ready),
+        A database has been checked with its `check()`. Raises shards' `Unavailable` (`RollMissing`
+        while a shard is not ready), `RollConflict` for the database of another roll, DatabaseError,
         ClickHouseUnavailable, ClickHouseRejected.
         """
         info = await read_roll_info(self._redis)
+        if self._database is not None:
+            await self._compare_electors(info, self._database, progress)
         await self._history.check_form()
         published = await read_results(self._redis)
         before = await read_totals(self._clickhouse)
@@ -92,6 +110,22 @@ class Verifier:
         self._compare_published(published, after)
         self._conclude(info)
         return self._found
+
+    async def _compare_electors(
+        self, info: RollInfo, database: HashDatabase, progress: Progress | None
+    ) -> None:
+        if not is_of(database.manifest, info):
+            raise RollConflict(f"{database.directory} is of another roll than the one loaded")
+        async for match in match_shards(self._redis, info, database):
+            self._found.matched += match.matched
+            for beginning in sorted(match.missing):
+                text = "is in the hash database, and not on the roll"
+                self._add(Difference("not-loaded", beginning.hex(), text))
+            for beginning in sorted(match.unknown):
+                text = "is on the roll, and not in the hash database"
+                self._add(Difference("not-in-database", beginning.hex(), text))
+            if progress is not None:
+                progress(1)
 
     async def _compare_shards(self, info: RollInfo, shards: range) -> None:
         # The order of reading is what the comparison rests on.

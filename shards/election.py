@@ -10,6 +10,7 @@ import msgspec
 from shards.errors import ElectionError
 
 LAW_ID = re.compile(r"[A-Za-z0-9._-]{1,50}\Z")
+ALL_LAWS = "election"  # what the record of a closing calls all of them
 
 
 class Law(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +27,8 @@ class Law(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not LAW_ID.match(self.id):
             raise ValueError("id: 1 to 50 letters, digits, dots, underscores or hyphens")
+        if self.id == ALL_LAWS:
+            raise ValueError(f"id: {ALL_LAWS} stands for all laws; choose another")
         if self.opens_at.tzinfo is None or self.closes_at.tzinfo is None:
             raise ValueError("opens_at and closes_at need a time zone, e.g. 2026-11-24T08:00:00Z")
         if self.opens_at >= self.closes_at:

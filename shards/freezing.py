@@ -7,6 +7,7 @@ from typing import NamedTuple
 from shards import keys
 from shards.beliefs import ElectionStatus, moment
 from shards.client import ShardClient
+from shards.command import pack
 from shards.errors import LawOpen
 from shards.functions import fcall
 
@@ -49,6 +50,17 @@ async def freeze(client: ShardClient, roll_id: str, law_ids: Sequence[str]) -> F
                 " Load the roll again with the hours as they were, then close again"
             )
     return Frozen(at_ms, decided_ms)
+
+
+async def frozen_at_ms(client: ShardClient, law_ids: Sequence[str]) -> int | None:
+    """Return when the last shard was frozen, as `freeze` does; None unless all laws are in all.
+
+    Raises `Unavailable`.
+    """
+    fields = [f"frozen:{law_id}" for law_id in law_ids]
+    replies = await client.call_each(lambda shard: pack("HMGET", keys.meta_key(shard), *fields))
+    times = [time for reply in replies for time in reply]
+    return None if None in times else max(map(int, times))
 
 
 def _freeze_command(roll_id: str, law_id: str, shard: int) -> bytes:

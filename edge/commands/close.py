@@ -11,18 +11,20 @@ from cyclopts import Parameter
 
 from clickhouse.closing import drain_until, reconcile
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
+from clickhouse.verify import readings
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
-from edge.commands.stores import redis_of
+from edge.commands.stores import open_checked, redis_of
 from edge.errors import RecordError, SettingsError
 from edge.records import closing
 from edge.records.document import check as check_signature
 from edge.records.document import check_place, read_document, sign, write_document
 from edge.records.signing_keys import read_public_key, read_signing_key
 from edge.settings import Settings
+from hashgen.database import MANIFEST_FILE, HashDatabase
 from hashgen.progress import reporting
 from shards.beliefs import SKEW_MS_MAX, ElectionStatus, read_beliefs
-from shards.freezing import check_closed, freeze
-from shards.keys import SHARDS
+from shards.election import ALL_LAWS
+from shards.freezing import check_closed, freeze, frozen_at_ms
 
 DRAIN_TIMEOUT_S = 900.0
 PHASES = {"draining": "attempts", "comparing": "shards"}
@@ -39,7 +41,12 @@ def close(
         Path | None, Parameter(help="The private key, of `scrutin signing-key`.")
     ] = None,
     manifest: Annotated[
-        Path | None, Parameter(help="The hash database's manifest.json, to hold the roll against.")
+        Path | None,
+        Parameter(help="The hash database's manifest.json, to hold what the roll says against."),
+    ] = None,
+    roll: Annotated[
+        Path | None,
+        Parameter(help="The hash database, to look for every elector in; with its manifest."),
     ] = None,
     directory: Annotated[Path, Parameter(help="Where the record goes.")] = Path(),
     drain_timeout_s: Annotated[
@@ -66,13 +73,23 @@ def close(
     async def work() -> int:
         settings = settings_of(flags)
         if check is not None:
-            return await _check(settings, check, public_key, against_stores)
+            if signing_key is not None:
+                raise SettingsError("--check only checks a record: leave out --signing-key")
+            if roll is not None and not against_stores:
+                raise SettingsError("--check takes --roll with --against-stores")
+            return await _check(settings, check, public_key, against_stores, roll)
+        if public_key is not None or against_stores:
+            raise SettingsError("--public-key and --against-stores go with --check RECORD")
         if signing_key is None:
             raise SettingsError("--signing-key FILE: make one with `scrutin signing-key FILE`")
+        if roll is not None and manifest is not None:
+            raise SettingsError("--roll has a manifest of its own: leave out --manifest")
         key = read_signing_key(signing_key)
-        path = directory / f"record-{law or closing.ALL_LAWS}-{datetime.now(UTC):%Y-%m-%d}.json"
+        path = directory / f"record-{law or ALL_LAWS}-{datetime.now(UTC):%Y-%m-%d}.json"
         check_place(path)
-        record = await _close(settings, law, manifest, drain_timeout_s)
+        database = open_checked(roll) if roll else None
+        held_against = roll / MANIFEST_FILE if roll else manifest
+        record = await _close(settings, law, held_against, database, drain_timeout_s)
         write_document(path, sign(record, closing.FORMAT, key))
         _show(record)
         sys.stdout.write(f"record       {path}\n")
@@ -82,7 +99,11 @@ def close(
 
 
 async def _close(
-    settings: Settings, law: str | None, manifest: Path | None, drain_timeout_s: float
+    settings: Settings,
+    law: str | None,
+    manifest: Path | None,
+    database: HashDatabase | None,
+    drain_timeout_s: float,
 ) -> closing.ClosingRecord:
     url = settings.clickhouse_url
     async with (
@@ -109,19 +130,23 @@ async def _close(
             def compared(shards: int) -> None:
                 nonlocal done
                 done += shards
-                report("comparing", done, SHARDS)
+                report("comparing", done, readings(database))
 
             closes_ms = {law_id: closing.closes_ms_of(status, law_id) for law_id in laws}
             found, counts = await reconcile(
-                redis, clickhouse, status.info.laws, closes_ms, compared
+                redis, clickhouse, status.info.laws, closes_ms, compared, database=database
             )
     return closing.make_record(
-        law or closing.ALL_LAWS, status, frozen.at_ms, manifest_sha256, found, counts
+        law or ALL_LAWS, status, frozen.at_ms, manifest_sha256, found, counts
     )
 
 
 async def _check(
-    settings: Settings, path: Path, public_key: Path | None, against_stores: bool
+    settings: Settings,
+    path: Path,
+    public_key: Path | None,
+    against_stores: bool,
+    roll: Path | None,
 ) -> int:
     trusted = read_public_key(public_key) if public_key else None
     document = read_document(path)
@@ -138,7 +163,7 @@ async def _check(
             " --public-key FILE, with the key that you got before the election\n"
         )
     if against_stores:
-        faults = await _differences(settings, record)
+        faults = await _differences(settings, record, roll)
         for fault in faults:
             sys.stdout.write(f"differs      {fault}\n")
         if faults:
@@ -147,21 +172,31 @@ async def _check(
     return EXIT_OK
 
 
-async def _differences(settings: Settings, record: closing.ClosingRecord) -> list[str]:
+async def _differences(
+    settings: Settings, record: closing.ClosingRecord, roll: Path | None
+) -> list[str]:
     url = settings.clickhouse_url
+    database = open_checked(roll) if roll else None
     async with (
         redis_of(settings, reading=True) as redis,
         connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse,
     ):
         status = await read_beliefs(redis)
-        laws = [law.counts.law_id for law in record.laws]
-        if set(laws) - set(status.info.laws):
-            return ["another roll is loaded, without these laws"]
+        laws = closing.laws_of(record.scope, status.info)
+        if not laws:
+            return ["another roll is loaded, without this law"]
         if faults := _disagreements(status):
             return faults
+        frozen_ms = await frozen_at_ms(redis, laws)
+        if frozen_ms is None:
+            return ["not all shards are frozen: after a replay, close again"]
         closes_ms = {law_id: closing.closes_ms_of(status, law_id) for law_id in laws}
-        _, counts = await reconcile(redis, clickhouse, status.info.laws, closes_ms)
-    return closing.compare(record, status, counts)
+        manifest = closing.check_manifest(roll / MANIFEST_FILE, status.info) if roll else None
+        found, counts = await reconcile(
+            redis, clickhouse, status.info.laws, closes_ms, database=database
+        )
+    now = closing.make_record(record.scope, status, frozen_ms, manifest, found, counts)
+    return closing.compare(record, now)
 
 
 def _laws(status: ElectionStatus, law: str | None) -> Sequence[str]:
@@ -197,12 +232,19 @@ def _disagreements(status: ElectionStatus) -> list[str]:
 
 def _show(record: closing.ClosingRecord) -> None:
     write = sys.stdout.write
-    write(f"scope        {record.scope}\nfrozen       {record.frozen_at}\n")
-    write(f"roll         {record.roll.roll_id}\nelectors     {record.roll.electors:,}\n")
+    write(f"scope        {_plain(record.scope)}\nfrozen       {_plain(record.frozen_at)}\n")
+    write(f"roll         {_plain(record.roll.roll_id)}\nelectors     {record.roll.electors:,}\n")
+    if matched := record.reconciliation.electors_matched:
+        write(f"database     {matched:,} of them are in the hash database\n")
     for law in record.laws:
         counts = law.counts
         write(
-            f"{counts.law_id}  oui {counts.oui:,}, non {counts.non:,}; {counts.accepted:,}"
+            f"{_plain(counts.law_id)}  oui {counts.oui:,}, non {counts.non:,}; {counts.accepted:,}"
             f" accepted, {counts.duplicates:,} duplicates, {counts.invalid:,} invalid\n"
         )
     write(f"differences  {record.reconciliation.differences:,}\n")
+
+
+def _plain(text: str) -> str:
+    """Escape what could move the cursor: whoever makes up a record must not write our lines."""
+    return text.encode("unicode_escape").decode("ascii")

@@ -1,11 +1,14 @@
-"""The cluster for the length of a command."""
+"""The cluster and the hash database for the length of a command."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
 from edge.settings import Settings
+from hashgen.database import HashDatabase
+from hashgen.progress import reporting
 from shards.client import ShardClient
 from shards.options import Durability
 
@@ -25,3 +28,12 @@ async def redis_of(settings: Settings, *, reading: bool = False) -> AsyncIterato
         yield client
     finally:
         await client.aclose()
+
+
+def open_checked(directory: Path) -> HashDatabase:
+    """Open a hash database and check every file of it, showing progress; raises DatabaseError."""
+    database = HashDatabase.open(directory)
+    total = database.manifest.total
+    with reporting({"checking": "hashes"}) as report:
+        database.check(lambda checked: report("checking", checked, total))
+    return database

@@ -1,6 +1,7 @@
 """`scrutin verify`: the proof that every store says the same."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -8,16 +9,18 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
-from clickhouse.verify import DIFFERENCES_MAX, Verification, Verifier
+from clickhouse.verify import DIFFERENCES_MAX, Verification, Verifier, readings
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
-from edge.commands.stores import redis_of
+from edge.commands.stores import open_checked, redis_of
 from hashgen.progress import reporting
-from shards.keys import SHARDS
 
 
 @with_settings("redis_url", "redis_timeout_s", "clickhouse_url")
 def verify(
     *,
+    roll: Annotated[
+        Path | None, Parameter(help="The hash database, to look for every elector of the roll in.")
+    ] = None,
     settled: Annotated[
         bool, Parameter(negative="", help="Also demand an empty outbox and final results.")
     ] = False,
@@ -31,23 +34,27 @@ def verify(
 
     Only reads, and may run while votes are taken: what is decided meanwhile is left out. With
     --settled, after the last vote: nothing may wait, and the published results must be the count.
+    Stores may agree on an elector who is none: --roll finds that.
     """
 
     async def work() -> int:
         settings = settings_of(flags)
         url = settings.clickhouse_url
+        database = open_checked(roll) if roll else None
         async with (
             redis_of(settings, reading=True) as redis,
             connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse,
         ):
-            verifier = Verifier(redis, clickhouse, settled=settled, differences_max=limit)
+            verifier = Verifier(
+                redis, clickhouse, database=database, settled=settled, differences_max=limit
+            )
             with reporting({"comparing": "shards"}) as report:
                 done = 0
 
                 def compared(shards: int) -> None:
                     nonlocal done
                     done += shards
-                    report("comparing", done, SHARDS)
+                    report("comparing", done, readings(database))
 
                 found = await verifier.run(compared)
         if json:
@@ -67,6 +74,8 @@ def _show(found: Verification) -> None:
     if left_out:
         console.print(f"and {left_out:,} more")
     console.print(f"electors     {found.electors:,}, {found.voted:,} voted by the roll")
+    if found.matched:
+        console.print(f"database     {found.matched:,} of them are in the hash database")
     console.print(f"ballots      {found.ballots:,}")
     console.print(
         f"vote_audit   {found.audit_events:,} attempts, "

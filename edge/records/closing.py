@@ -1,6 +1,7 @@
 """The certified record of a closing: what it says, how it is made, and what it is held against."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,11 @@ from edge.errors import RecordError
 from hashgen import VERSION
 from hashgen.database import Manifest
 from shards.beliefs import ElectionStatus, moment
+from shards.election import ALL_LAWS
 from shards.roll import RollInfo
+from shards.roll_comparison import is_of
 
 FORMAT = "scrutin-closing-record"
-ALL_LAWS = "election"
 
 
 class RollPart(msgspec.Struct, frozen=True):
@@ -45,7 +47,10 @@ class NodePart(msgspec.Struct, frozen=True):
 
 
 class Reconciliation(msgspec.Struct, frozen=True):
-    """Sums over the laws closed, equal but for duplicates and invalid, and what was compared."""
+    """Sums over the laws closed, equal but for duplicates and invalid, and what was compared.
+
+    `electors_matched`: on the roll who were found in the hash database, 0 where it was not given.
+    """
 
     accepted: int
     ballots: int
@@ -55,6 +60,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
     electors_compared: int
     attempts_compared: int
     differences: int
+    electors_matched: int = 0  # of records that do not say
 
 
 class ClosingRecord(msgspec.Struct, frozen=True):
@@ -103,6 +109,7 @@ def make_record(
             electors_compared=found.electors,
             attempts_compared=found.audit_events,
             differences=found.differences_total,
+            electors_matched=found.matched,
         ),
     )
 
@@ -128,29 +135,65 @@ def check_manifest(path: Path, info: RollInfo) -> str:
         raise RecordError(f"{path} is no manifest: {error}") from error
     if fault := manifest.fault():
         raise RecordError(f"{path} {fault}")
-    said = manifest.roll_id, manifest.scheme, manifest.key_fingerprint, manifest.total
-    if said != (info.roll_id, info.scheme, info.key_fingerprint, info.electors) or (
-        manifest.laws != info.laws
-    ):
+    if not is_of(manifest, info):
         raise RecordError(f"{path} is of another roll than the one loaded")
     return hashlib.sha256(content).hexdigest()
 
 
-def compare(record: ClosingRecord, status: ElectionStatus, counts: list[LawCounts]) -> list[str]:
-    """Say where stores do not say any more what a record does."""
-    faults = []
-    info = status.info
-    if record.roll.roll_id != info.roll_id:
-        faults.append("another roll is loaded")
-    for then, now in zip(record.laws, counts, strict=True):
-        for name in LawCounts.__struct_fields__:
-            was, found = getattr(then.counts, name), getattr(now, name)
-            if was != found:
-                faults.append(f"law {now.law_id}: {name} {was} in the record, {found} now")
-        hours = _law(status, now)
-        if (then.opens_at, then.closes_at) != (hours.opens_at, hours.closes_at):
-            faults.append(f"law {now.law_id}: the hours are other ones")
+def laws_of(scope: str, info: RollInfo) -> list[str]:
+    """Return the ids of the laws that a record of this scope is of, sorted; empty for no scope."""
+    laws = sorted(info.laws)
+    return laws if scope == ALL_LAWS else [law_id for law_id in laws if law_id == scope]
+
+
+def compare(record: ClosingRecord, now: ClosingRecord) -> list[str]:
+    """Say where stores, of which `now` was written down, do not say what a record does.
+
+    What was so at the closing alone is left out: software, nodes and clocks; so is the hash
+    database where one of both was not held against it. Attempts may have come since, refused.
+    """
+    ids = [law.counts.law_id for law in record.laws]
+    ids_now = {law.counts.law_id for law in now.laws}
+    faults = [f"law {law_id} is not in the record" for law_id in sorted(ids_now - set(ids))]
+    faults += [f"law {law_id} is none of its scope" for law_id in sorted(set(ids) - ids_now)]
+    if len(set(ids)) < len(ids):
+        faults.append("a law is in the record twice")
+    parts = {"roll", "laws", "reconciliation"}
+    faults += _changes("", record, now, parts | {"software", "nodes", "clock_skew_ms"})
+    unheld = {record.roll.manifest_sha256, now.roll.manifest_sha256} & {None}
+    faults += _changes("roll: ", record.roll, now.roll, {"manifest_sha256"} if unheld else ())
+    for then in record.laws:
+        for law in now.laws:
+            if law.counts.law_id == then.counts.law_id:
+                where = f"law {law.counts.law_id}: "
+                faults += _changes(where, then, law, {"counts"})
+                faults += _changes(where, then.counts, law.counts)
+    proof, proof_now = record.reconciliation, now.reconciliation
+    besides = {"attempts_compared"}
+    if not (proof.electors_matched and proof_now.electors_matched):
+        besides.add("electors_matched")
+    faults += _changes("sum: ", proof, proof_now, besides)
+    if proof.attempts_compared > proof_now.attempts_compared:
+        faults.append(
+            f"{proof.attempts_compared} attempts were compared by the record,"
+            f" there are {proof_now.attempts_compared}"
+        )
     return faults
+
+
+def _changes(
+    where: str, then: msgspec.Struct, now: msgspec.Struct, besides: Collection[str] = ()
+) -> list[str]:
+    pairs = [
+        (name, getattr(then, name), getattr(now, name))
+        for name in then.__struct_fields__
+        if name not in besides
+    ]
+    return [
+        f"{where}{name} {was} in the record, {found} now"
+        for name, was, found in pairs
+        if was != found
+    ]
 
 
 def _law(status: ElectionStatus, counts: LawCounts) -> LawPart:

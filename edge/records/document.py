@@ -114,8 +114,10 @@ def check_place(path: Path) -> None:
     if path.exists():
         raise RecordError(f"{path} is there already, and is never overwritten")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        with tempfile.TemporaryDirectory(dir=path.parent) as directory:
+            unfinished = Path(directory, "unfinished")
+            unfinished.touch()
+            os.link(unfinished, Path(directory, "document"))  # some disks have no hard links
     except OSError as error:
         raise RecordError(f"cannot write {path}: {error.strerror}") from error
 

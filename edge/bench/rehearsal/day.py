@@ -12,7 +12,7 @@ import msgspec
 
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
 from clickhouse.tally import read_tallies
-from clickhouse.verify import Verifier
+from clickhouse.verify import Verifier, readings
 from edge.bench.rehearsal.attempts import Expected, write_attempts
 from edge.bench.rehearsal.casting import POLL_S, STALLED_S, THREADS, Cast, Generator
 from edge.bench.rehearsal.freshness import Ages, watch_ages
@@ -28,7 +28,6 @@ from edge.results import LawResults
 from hashgen.progress import Report
 from shards.client import ShardClient
 from shards.election import load_election
-from shards.keys import SHARDS
 from shards.load import load_roll
 from shards.options import Durability, DurabilityMode, RedisOptions
 from shards.ports import free_ports
@@ -170,14 +169,16 @@ class Day:
                 published = await self._final_results(expected)
             with self._phases.phase("verified", "electors", COMPARING) as (phase, report):
                 done = 0
-                report("comparing", 0, SHARDS)
+                total = readings(electorate.database)
+                report("comparing", 0, total)
 
                 def compared(shards: int) -> None:
                     nonlocal done
                     done += shards
-                    report("comparing", done, SHARDS)
+                    report("comparing", done, total)
 
-                proof = await Verifier(client, clickhouse, settled=True).run(compared)
+                verifier = Verifier(client, clickhouse, database=electorate.database, settled=True)
+                proof = await verifier.run(compared)
                 phase.count = proof.electors
             await watch.look()
             ended = Ended(late, await read_tallies(clickhouse), published, proof)

@@ -43,6 +43,7 @@ def reconcile(expected: Expected, cast: Cast, ended: Ended) -> list[Check]:
         _equal("answered 409, duplicate", expected.duplicates, cast.decisions.get(409, 0)),
         _equal("answered 403, not on the roll", expected.invalid, cast.decisions.get(403, 0)),
         _equal("electors on the roll", expected.electors, proof.electors),
+        _equal("electors on the roll and in the hash database", expected.electors, proof.matched),
         _equal("electors who voted, by the roll", expected.electors, proof.voted),
         _equal("ballots kept", expected.electors, proof.ballots),
         _equal("duplicates kept", expected.duplicates, proof.duplicates),

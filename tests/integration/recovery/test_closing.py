@@ -17,7 +17,9 @@ import pytest
 from clickhouse.closing import reconcile
 from clickhouse.errors import Unreconciled
 from clickhouse.tally import read_tallies
-from edge.records.signing_keys import make_signing_key, public_file_of
+from edge.records.closing import FORMAT
+from edge.records.document import sign, write_document
+from edge.records.signing_keys import make_signing_key, public_file_of, read_signing_key
 from edge.results import law_results
 from shards import keys
 from shards.census import last_events, read_waiting
@@ -258,6 +260,34 @@ def _vote(elector: Any) -> Any:
     return vote_of(elector, random.Random(elector.code))
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--signing-key", "k", "--public-key", "p"), "go with --check"),
+        (("--signing-key", "k", "--against-stores"), "go with --check"),
+        (("--signing-key", "k", "--roll", "r", "--manifest", "m"), "leave out --manifest"),
+        (("--check", "r", "--signing-key", "k"), "leave out --signing-key"),
+        (("--check", "r", "--roll", "r"), "with --against-stores"),
+    ],
+)
+async def test_flags_that_do_not_go_together_are_refused(flags: tuple[str, ...], said: str) -> None:
+    code, _, errors = await scrutin("close", *flags)
+    assert (code, said in errors) == (2, True), errors
+
+
+async def test_a_made_up_record_writes_no_lines_of_ours(
+    day: Day, roll: Roll, office: Office, tmp_path: Path
+) -> None:
+    await close_now(day, roll)
+    assert (await office.close())[0] == 0
+    made_up = the_record(office) | {"scope": "election\nsigned by    them\x1b[8m"}
+    forged = tmp_path / "forged.json"
+    write_document(forged, sign(made_up, FORMAT, read_signing_key(office.key)))
+    code, out, _ = await office.check(forged)
+    assert code == 0
+    assert "scope        election\\nsigned by    them\\x1b[8m\n" in out
+
+
 async def test_one_law_is_closed_while_another_goes_on(
     day: Day, roll: Roll, office: Office
 ) -> None:
@@ -360,6 +390,21 @@ async def test_a_record_is_checked(day: Day, roll: Roll, office: Office, tmp_pat
     trusting = ("--public-key", str(office.public_key))
     code, out, errors = await office.check(path, *trusting, "--against-stores")
     assert (code, "not proven" in out, "say the same" in out) == (0, False, True), out + errors
+
+    directory = str(roll.database.directory)
+    held = (*trusting, "--against-stores", "--roll", directory)
+    code, out, errors = await office.check(path, *held)
+    assert (code, "say the same" in out) == (0, True), out + errors
+    for change, fault in (
+        ({"laws": []}, f"law {LAWS[0]} is not in the record"),
+        ({"frozen_at": "2026-01-01T00:00:00.000+00:00"}, "frozen_at"),
+        ({"scope": "L9"}, "without this law"),
+    ):
+        forged = tmp_path / f"{fault[:3]}.json"
+        signed = sign(the_record(office) | change, FORMAT, read_signing_key(office.key))
+        write_document(forged, signed)
+        code, out, errors = await office.check(forged, *trusting, "--against-stores")
+        assert (code, fault in out) == (1, True), out + errors
 
     make_signing_key(tmp_path / "other.pem")
     code, _, errors = await office.check(path, "--public-key", str(tmp_path / "other.pem.pub"))
