@@ -17,6 +17,10 @@ from shards.roll import RollInfo
 
 ELECTORS_PER_BUCKET = 56  # the mean; Poisson keeps the fullest of a large roll under 128
 BUCKETS_A_BATCH = 512
+LOST = (
+    "Electors of a roll that took ballots are gone: to fill them in again would let people vote"
+    " twice. Load an empty cluster with `scrutin replay`, which restores who has voted"
+)
 Progress = Callable[[int], None]  # told how many electors were handled since the last call
 
 
@@ -70,15 +74,19 @@ async def load_roll(
     database: HashDatabase,
     election: Election,
     progress: Progress | None = None,
+    *,
+    reopen: bool = False,
 ) -> RollInfo:
     """Load a database whose files have been checked with `database.check()`.
 
     May be killed and run again, and run over a roll in use: buckets that are there are left
     alone. Once any shard takes ballots nothing is filled any more: an elector who is gone may have
-    voted. Raises `ConfigurationError` for a law without a window, `RollConflict` when another
-    roll is loaded, `RollLost`, `ShardsError` when the count in the cluster is wrong at the end.
+    voted. A law that has closed stays so unless `reopen`. Raises `ConfigurationError` for a law
+    without a window, `RollConflict` when another roll is loaded, `RollLost` when electors of one in
+    use are gone, `ShardsError` for hours that cannot be changed, and when the count in the cluster
+    is wrong at the end.
     """
-    info = await fill_roll(client, database, election, progress)
+    info = await fill_roll(client, database, election, progress, reopen=reopen)
     await client.call_each(
         lambda shard: fcall("roll_finish", (keys.meta_key(shard),), info.roll_id)
     )
@@ -90,6 +98,8 @@ async def fill_roll(
     database: HashDatabase,
     election: Election,
     progress: Progress | None = None,
+    *,
+    reopen: bool = False,
 ) -> RollInfo:
     """Do all of `load_roll` but declaring the roll ready for ballots; raises as it does."""
     info = roll_info(database.manifest)
@@ -98,16 +108,16 @@ async def fill_roll(
         raise ConfigurationError(
             f"the roll has electors for {', '.join(unknown)}, which the election file lacks"
         )
-    in_use = await _begin(client, info, election)
+    in_use = await _begin(client, info, election, reopen=reopen)
     fill = partial(_fill_command, roll_id=info.roll_id, in_use=in_use)
     await _fill(client, buckets_of(database, info.buckets_per_shard), fill, progress)
-    await _verify(client, info, database)
+    await _verify(client, info, database, in_use=in_use)
     return info
 
 
-async def _begin(client: ShardClient, info: RollInfo, election: Election) -> bool:
+async def _begin(client: ShardClient, info: RollInfo, election: Election, *, reopen: bool) -> bool:
     """Open every shard for the roll; say whether any takes ballots already."""
-    facts: list[bytes | str | int] = [info.roll_id, "info", msgspec.json.encode(info)]
+    facts: list[bytes | str | int] = [info.roll_id, int(reopen), "info", msgspec.json.encode(info)]
     for law in election.laws:
         facts += [f"opens:{law.id}", law.opens_at_ms, f"closes:{law.id}", law.closes_at_ms]
     replies = await client.call_each(
@@ -136,11 +146,7 @@ async def _fill(
     while batch := list(islice(buckets, BUCKETS_A_BATCH)):
         filled = await client.call_all((bucket.shard, command(bucket)) for bucket in batch)
         if -1 in filled:
-            raise RollLost(
-                "electors are gone from a roll that took ballots: filling them in again would let"
-                " people vote twice; load an empty cluster with `scrutin replay`, which restores"
-                " who has voted"
-            )
+            raise RollLost(LOST)
         if progress is not None:
             progress(sum(bucket.electors for bucket in batch))
 
@@ -151,14 +157,17 @@ def _fill_command(bucket: Bucket, *, roll_id: str, in_use: bool) -> bytes:
     return fcall("roll_fill", (key, meta), roll_id, bucket.fields, int(in_use))
 
 
-async def _verify(client: ShardClient, info: RollInfo, database: HashDatabase) -> None:
+async def _verify(
+    client: ShardClient, info: RollInfo, database: HashDatabase, *, in_use: bool
+) -> None:
     """Count what the cluster holds: the sum must be the database's."""
     loaded = sum(await count_electors(client, info.buckets_per_shard))
-    if loaded != database.manifest.total:
-        raise ShardsError(
-            f"the cluster holds {loaded} electors where the database has "
-            f"{database.manifest.total}: run the load again"
-        )
+    if loaded == database.manifest.total:
+        return
+    counts = f"the cluster holds {loaded} electors, the database has {database.manifest.total}"
+    if in_use and loaded < database.manifest.total:
+        raise RollLost(f"{counts}; `scrutin verify --roll` names them. {LOST}")
+    raise ShardsError(f"{counts}: nothing of ours loads others; use an empty cluster")
 
 
 async def count_electors(client: ShardClient, buckets_per_shard: int) -> list[int]:

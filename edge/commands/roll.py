@@ -26,7 +26,7 @@ app = cyclopts.App(name="roll", help="Load the roll into Redis, and look at it."
     "election", "redis_url", "redis_timeout_s", "durability", "min_replicas",
     "durability_timeout_ms",
 )  # fmt: skip
-def load(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
+def load(directory: Path, /, *, reopen: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
     """Load a hash database into the cluster.
 
     Every checksum is checked before the first write. May be killed and run again; a vote that
@@ -36,6 +36,9 @@ def load(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each
     ----------
     directory
         The directory that `scrutin hashgen run` made.
+    reopen
+        Take votes again on laws that have closed, with the election file's new hours. Whoever
+        saw the count before and sees it after knows how those between have voted.
     **flags
         The settings given.
 
@@ -53,7 +56,11 @@ def load(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for each
             client = await ShardClient.connect(settings.redis_options())
             try:
                 info = await load_roll(
-                    client, database, election, lambda count: progress.advance(loading, count)
+                    client,
+                    database,
+                    election,
+                    lambda count: progress.advance(loading, count),
+                    reopen=reopen,
                 )
             finally:
                 await client.aclose()

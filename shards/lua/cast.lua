@@ -30,8 +30,8 @@
 local ACCEPTED, INVALID, CLOSED, CONFLICT, FULL = 0, -1, -2, -3, -4
 local FIELD_BYTES, REPEAT_BYTES, REPEATS_MAX = 12, 17, 32
 
-local function append(outbox, args, status, attempt)
-  redis.call('XADD', outbox, '*', 'h', args[3], 'l', args[4], 'v', args[5], 's', status,
+local function append(outbox, args, law_id, status, attempt)
+  redis.call('XADD', outbox, '*', 'h', args[3], 'l', law_id, 'v', args[5], 's', status,
     'r', args[6], 'n', attempt)
 end
 
@@ -71,7 +71,8 @@ local function decide(keys, args, takes_new)
   local record = redis.call('HGET', bucket, field)
   if not record then
     if not takes_new then return FULL end
-    append(outbox, args, 'invalid', 0)
+    -- Where a client mixed up its fields, the name of no law may be a NAS or a code.
+    append(outbox, args, meta[2] and law_id or '', 'invalid', 0)
     return INVALID
   end
 
@@ -97,13 +98,13 @@ local function decide(keys, args, takes_new)
   if not takes_new then return FULL end
 
   if record == '0' then
-    append(outbox, args, 'accepted', 0)
+    append(outbox, args, law_id, 'accepted', 0)
     redis.call('HSET', bucket, field, choice .. request_id)
     return ACCEPTED
   end
 
   local attempt = (tonumber(string.sub(record, 18)) or 0) + 1
-  append(outbox, args, 'duplicate', attempt)
+  append(outbox, args, law_id, 'duplicate', attempt)
   redis.call('HSET', bucket, field, string.sub(record, 1, 17) .. attempt)
   redis.call('SET', repeats_key,
     string.sub(repeats .. request_id .. choice, -REPEAT_BYTES * REPEATS_MAX))

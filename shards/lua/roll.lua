@@ -4,25 +4,35 @@
 local FIELD_BYTES = 12
 
 -- Opens a shard for loading, or confirms that it is open for the same roll. A law that is frozen
--- keeps its window: it must be given as it is. A roll keeps its layout, which its info tells: buckets
--- and fields of another would be looked for in vain.
+-- keeps its window: it must be given as it is. One that has closed, by this server's clock, is not
+-- opened again unless that is asked for: its count may have been seen. A roll keeps its layout,
+-- which its info tells: buckets and fields of another would be looked for in vain.
 -- KEYS  1 {xx}:meta
--- ARGV  1 roll id, then field and value pairs to set (info, law windows)
+-- ARGV  1 roll id
+--       2 '1' when laws that have closed may be opened again
+--       then field and value pairs to set (info, law windows)
 -- Returns 'OK', 'READY' when the shard takes ballots already, 'LAYOUT' when it holds the roll in another
 -- layout, or the id of the other roll that it holds.
 local function roll_begin(keys, args)
   local held = redis.call('HMGET', keys[1], 'roll', 'ready', 'info')
   if held[1] and held[1] ~= args[1] then return held[1] end
-  for place = 2, #args - 1, 2 do
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  for place = 3, #args - 1, 2 do
     local name, value = args[place], args[place + 1]
     if name == 'info' and held[3] and held[3] ~= value then return redis.status_reply('LAYOUT') end
-    local law_id = string.match(name, '^opens:(.*)$') or string.match(name, '^closes:(.*)$')
-    if law_id and redis.call('HGET', keys[1], 'frozen:' .. law_id)
-        and redis.call('HGET', keys[1], name) ~= value then
+    local what, law_id = string.match(name, '^(%a+):(.*)$')
+    local was = law_id and redis.call('HGET', keys[1], name)
+    if was and was ~= value and redis.call('HGET', keys[1], 'frozen:' .. law_id) then
       return redis.error_reply('FROZEN the results of law ' .. law_id .. ' are final, its hours stay')
     end
+    local has_closed = was and what == 'closes' and held[2] and tonumber(was) <= now_ms
+    if has_closed and tonumber(value) > tonumber(was) and args[2] ~= '1' then
+      return redis.error_reply('CLOSED law ' .. law_id .. ' has closed, and its count may have been'
+        .. ' seen: load its hours as they were, or say --reopen')
+    end
   end
-  redis.call('HSET', keys[1], 'roll', unpack(args))
+  redis.call('HSET', keys[1], 'roll', args[1], unpack(args, 3))
   return redis.status_reply(held[2] and 'READY' or 'OK')
 end
 

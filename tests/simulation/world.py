@@ -173,7 +173,7 @@ class _World:
 
 def _load_shard(load: Execute, shard: int, facts: list[bytes], electors: list[bytes]) -> None:
     meta = keys.meta_key(shard)
-    load(*_words(fcall("roll_begin", (meta,), ROLL_ID, *facts)))
+    load(*_words(fcall("roll_begin", (meta,), ROLL_ID, 0, *facts)))
     if electors:
         bucket = keys.bucket_key(shard, 0)
         load(*_words(fcall("roll_fill", (bucket, meta), ROLL_ID, b"".join(electors))))

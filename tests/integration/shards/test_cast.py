@@ -124,6 +124,14 @@ async def test_outside_the_window(
     assert sorted(event.status for event in batch.events) == ["accepted", "invalid"]
 
 
+async def test_the_name_of_no_law_is_not_kept(store: RollStore, client: ShardClient) -> None:
+    """A client that mixes up its fields sends a NAS or a code there."""
+    for law_id in (LAW, "012345678-ABC123"):
+        assert (await store.cast(b"z" * 32, law_id, "oui", b"d" * 16)).status == "invalid"
+    batch = await Outbox(client, owner="test").read(100)
+    assert [event.law_id for event in batch.events] == [LAW, ""]
+
+
 async def test_no_ballot_is_decided_before_the_roll_is_complete(
     store: RollStore, client: ShardClient, roll: Roll
 ) -> None:

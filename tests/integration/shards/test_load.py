@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from shards import keys
 from shards.census import on_roll
 from shards.client import ShardClient
 from shards.command import pack
+from shards.election import Election
 from shards.errors import ConfigurationError, RollConflict, RollLost, RollMissing, ShardsError
 from shards.load import buckets_of, count_electors, load_roll
 from shards.localcluster import LocalCluster
@@ -104,6 +106,41 @@ async def test_electors_lost_from_a_roll_in_use_are_not_filled_again(
     with pytest.raises(RollLost, match="scrutin replay"):
         await load(client, roll, open_election(LAW))
     assert await client.call(3, pack("EXISTS", keys.bucket_key(3, 0))) == 0
+
+
+async def test_one_elector_who_is_gone_is_no_reason_to_load_again(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    """Buckets that are there are not filled again, so that it would be said for ever."""
+    ballot = next(h for h in (ballot_hash(*e) for e in roll.electors) if h[0] == 3)
+    bucket = keys.bucket_key(3, keys.bucket_of(ballot, store.info.buckets_per_shard))
+    await client.call(3, pack("HDEL", bucket, keys.field_of(ballot)))
+    with pytest.raises(RollLost, match=r"holds 2999 electors.*scrutin replay"):
+        await load(client, roll, open_election(LAW))
+
+
+def _until(closes_at: datetime) -> Election:
+    election = open_election(LAW)
+    laws = [msgspec.structs.replace(law, closes_at=closes_at) for law in election.laws]
+    return msgspec.structs.replace(election, laws=laws)
+
+
+async def test_a_law_that_has_closed_is_opened_again_only_on_purpose(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    ballots = [ballot_hash(*elector) for elector in roll.electors[:2]]
+    now = datetime.now(UTC)
+    await load(client, roll, _until(now + timedelta(hours=2)))  # longer, while it is open
+    await load(client, roll, _until(now))
+    assert (await store.cast(ballots[0], LAW, "oui", b"a" * 16)).status == "closed"
+    longer = open_election(LAW)
+    with pytest.raises(ShardsError, match=f"CLOSED law {LAW} has closed.*--reopen"):
+        await load(client, roll, longer)
+    assert (await store.cast(ballots[0], LAW, "oui", b"a" * 16)).status == "closed"
+    await load(client, roll, _until(now))  # as it is
+    await load(client, roll, _until(now - timedelta(minutes=1)))  # earlier still
+    await load_roll(client, roll.database, longer, reopen=True)
+    assert (await store.cast(ballots[1], LAW, "oui", b"b" * 16)).status == "accepted"
 
 
 async def test_a_load_killed_while_opening_the_shards_goes_on(

@@ -98,7 +98,7 @@ def test_a_frozen_law_is_closed_for_a_clock_that_is_behind_too(shard: Store) -> 
 def test_the_hours_of_a_frozen_law_stay(shard: Store) -> None:
     freeze(shard, CLOSES_MS)
     hours = [b"opens:" + LAW, b"%d" % OPENS_MS, b"closes:" + LAW, b"%d" % CLOSES_MS]
-    begin = ("roll_begin", (META,), b"roll", b"info", b"{}")
+    begin = ("roll_begin", (META,), b"roll", b"0", b"info", b"{}")
     other = [b"opens:" + OTHER, b"1", b"closes:" + OTHER, b"2"]
     assert not isinstance(call(shard, CLOSES_MS, *begin, *hours, *other), Failure)
     assert at(shard, 0, b"HGET", META, b"closes:" + OTHER) == b"2"
