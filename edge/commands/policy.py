@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from edge.errors import SettingsError
 from edge.results import may_see_results
 from edge.settings import Settings
-from shards.election import load_election
+from shards.election import Election, load_election
 
 
-def check_published(settings: Settings) -> None:
+def check_published(settings: Settings) -> Election:
     """Raise `SettingsError` unless every law's results may be seen, by the clock of this machine.
+
+    Returns the election.
 
     This is against mistakes. What stands against whoever wants to know are the roles in ClickHouse.
     Raises `ElectionError` for a file that cannot be read.
@@ -21,3 +23,4 @@ def check_published(settings: Settings) -> None:
             f"the election publishes results after closing, and {closed[0].id} closes at "
             f"{closed[0].closes_at.isoformat()}: until then nobody is shown what was chosen"
         )
+    return election

@@ -11,6 +11,7 @@ from clickhouse.connection import connect
 from clickhouse.tally import read_tallies
 from edge.commands.policy import check_published
 from edge.commands.running import run, settings_of, with_settings
+from shards.results import LawTally
 
 
 @with_settings("clickhouse_url", "election")
@@ -28,12 +29,14 @@ def results(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one fo
 
     async def work() -> None:
         settings = settings_of(flags)
-        check_published(settings)
+        election = check_published(settings)
         client = await connect(settings.clickhouse_url)
         try:
-            tallies = await read_tallies(client)
+            counted = {tally.law_id: tally for tally in await read_tallies(client)}
         finally:
             await client.close()
+        unvoted = {law.id: LawTally(law.id, 0, 0) for law in election.laws}
+        tallies = [tally for _, tally in sorted((unvoted | counted).items())]
         if json:
             sys.stdout.write(msgspec.json.encode(tallies).decode() + "\n")
             return

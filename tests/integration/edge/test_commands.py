@@ -16,7 +16,7 @@ from clickhouse.roles import roles_xml
 from shards.localcluster import LocalCluster
 from shards.ports import free_ports
 from shards.process import LocalProcess
-from tests.integration.edge.conftest import Elections, ballot, new_id
+from tests.integration.edge.conftest import WINDOWS, Elections, ballot, new_id
 from tests.support.edges import SCRUTIN, EdgeProcess, until
 from tests.support.rolls import Elector, Roll
 
@@ -207,6 +207,7 @@ async def test_drain_results_and_a_healthy_doctor(
             code, out, errors = await scrutin("results", "--json", **settings)
             assert code == 0, errors
             tallies = {tally["law_id"]: tally for tally in json.loads(out)}
+            assert tallies.keys() == WINDOWS.keys()  # also those that nobody has voted on
             counted = tallies[elector.law_id]["oui_count"]
             assert counted > 0
             code, out, _ = await scrutin("results", **settings)

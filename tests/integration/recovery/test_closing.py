@@ -288,6 +288,23 @@ async def test_a_made_up_record_writes_no_lines_of_ours(
     assert "scope        election\\nsigned by    them\\x1b[8m\n" in out
 
 
+async def test_the_command_opens_again_only_on_purpose(
+    day: Day, roll: Roll, office: Office, tmp_path: Path
+) -> None:
+    await close_now(day, roll)
+    window = {"opens_at": "2026-01-01T00:00:00Z", "closes_at": "2126-01-01T00:00:00Z"}
+    election = tmp_path / "election.toml"
+    laws = [LAW_TOML.format(id=law_id, **window) for law_id in LAWS]
+    election.write_text(TOML.format(results="after_close") + "".join(laws))
+    settings = {"redis_url": office.stores["redis_url"], "election": election}
+    load_roll = ("roll", "load", str(roll.database.directory))
+    code, _, errors = await scrutin(*load_roll, **settings)
+    assert (code, "--reopen" in errors) == (1, True), errors
+    code, _, errors = await scrutin(*load_roll, "--reopen", **settings)
+    assert code == 0, errors
+    assert await meta(day, f"closes:{LAWS[0]}") == {b"4922899200000"}
+
+
 async def test_one_law_is_closed_while_another_goes_on(
     day: Day, roll: Roll, office: Office
 ) -> None:

@@ -36,6 +36,7 @@ def test_a_good_file(tmp_path: Path) -> None:
     ("found", "replacement", "complaint"),
     [
         ('id = "L2025-001"', 'id = "L 1"', r"letters, digits.*laws\[0\]"),
+        ('id = "L2025-001"', 'id = "election"', "stands for all laws"),
         ("2026-11-24T08:00:00-05:00", "2026-11-24T08:00:00", "time zone"),
         ("2026-11-25", "2026-11-23", "opens_at must be before"),
         ('"live"', '"sometimes"', "results"),
