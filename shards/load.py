@@ -132,7 +132,8 @@ async def _begin(client: ShardClient, info: RollInfo, election: Election, *, reo
         if reply not in (b"OK", b"READY"):
             raise RollConflict(
                 f"shard {shard:02x} holds roll {reply.decode()[:16]}… already and this is roll "
-                f"{info.roll_id[:16]}…; a cluster takes one roll: use an empty cluster"
+                f"{info.roll_id[:16]}…; a cluster takes one roll: use an empty cluster, or"
+                " `scrutin roll unload` as long as nobody has tried to vote"
             )
     return b"READY" in replies
 

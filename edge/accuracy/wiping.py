@@ -1,4 +1,7 @@
-"""Wipes what a deck left, once it is proven that nothing else is there, and proves it gone."""
+"""Wipes what a deck left, once it is proven that nothing else is there, and proves it gone.
+
+A roll that nobody has tried to vote on is unloaded in the same way, with a deck of nothing.
+"""
 
 import asyncio
 import time
@@ -23,6 +26,7 @@ from shards.wiping import (
     take_again,
 )
 
+NOTHING = Deck([], [], [])
 SETTLE_S = 6.0  # within it a running edge hands over what it still has of networks
 SETTLE_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 60.0
@@ -65,7 +69,7 @@ async def wipe(
     """
     status = await read_beliefs(redis)
     if status.info.roll_id != roll_id:
-        raise AccuracyRefused(f"--wipe: the roll loaded is {status.info.roll_id}")
+        raise AccuracyRefused(f"the roll loaded is another one, {status.info.roll_id}")
     await check_all_of_deck(redis, clickhouse, status.info, deck)  # first without disturbing
     taking = _shards_taking(status) == keys.SHARDS  # else an earlier wipe was cut short
     try:
@@ -109,6 +113,11 @@ async def check_all_of_deck(
     }
     strange = len(await read_marks(redis, info) - known)
     strange += (await read_tables(clickhouse)).strange(deck)
+    if strange and deck == NOTHING:
+        raise AccuracyRefused(
+            f"there are {strange:,} votes or attempts to vote: nothing is removed. What a rehearsal"
+            " left is wiped with `scrutin rehearse-accuracy --wipe-only`"
+        )
     if strange:
         raise AccuracyRefused(
             f"{strange:,} votes or attempts are not of this deck: nothing is wiped. If it is an"

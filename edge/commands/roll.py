@@ -9,7 +9,10 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
+from edge.accuracy.wiping import NOTHING, wipe
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
+from edge.commands.stores import redis_of
 from hashgen.database import HashDatabase
 from shards.client import ShardClient
 from shards.election import load_election
@@ -65,6 +68,39 @@ def load(directory: Path, /, *, reopen: bool = False, **flags: Any) -> int:  # n
             finally:
                 await client.aclose()
         _show(info)
+
+    return run(work)
+
+
+@app.command
+@with_settings(
+    "redis_url", "redis_timeout_s", "clickhouse_url", "durability", "min_replicas",
+    "durability_timeout_ms",
+)  # fmt: skip
+def unload(roll_id: str, /, **flags: Any) -> int:  # noqa: ANN401 (one for each setting)
+    """Remove a roll that nobody has tried to vote on, to load another; stop drainers before.
+
+    Refuses with exit code 2 when there is any vote or attempt in Redis or ClickHouse, and while a
+    drainer runs. Edges are not ready until a roll is loaded. The user of ClickHouse must be allowed
+    to truncate.
+
+    Parameters
+    ----------
+    roll_id
+        The whole id of the roll, as `scrutin roll status` shows it.
+    **flags
+        The settings given.
+
+    """
+
+    async def work() -> None:
+        settings = settings_of(flags)
+        async with (
+            redis_of(settings) as redis,
+            connected(settings.clickhouse_url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse,
+        ):
+            await wipe(redis, clickhouse, roll_id, NOTHING)
+        sys.stdout.write(f"unloaded     {roll_id}\n")
 
     return run(work)
 
