@@ -207,12 +207,12 @@ class Pages:
     def _choose(
         self, draft: Draft, language: Language, errors: dict[str, str] | None = None
     ) -> Response:
-        return self._renderer.page(
+        return self._renderer.draft_page(
             "choose.html",
             language,
+            draft,
             400 if errors else 200,
             step="choose",
-            draft=draft,
             laws=self._laws(language),
             shown="errors" if errors else "",
             errors=errors or {},
@@ -274,13 +274,13 @@ class Pages:
         """Return a page that has the last form in it."""
         _ = self._words[language]
         values = {"unusual_nas": False, "errors": {}} | values
-        return self._renderer.page(
+        return self._renderer.draft_page(
             template,
             language,
+            draft,
             status,
             headers,
             step="review",
-            draft=draft,
             law=law_view(self._law(draft), language, datetime.now(UTC)),
             choices={"oui": _("oui"), "non": _("non")},
             retype=True,

@@ -3,20 +3,24 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
 from jinja2 import ChainableUndefined, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from edge.ballot_form import Draft
+from edge.equal_length import equally_long
 from edge.localising import Localiser
 from edge.problems import Language
 from edge.words import LANGUAGES, load_words, other
 from shards.election import Election
 
-# Our own style sheet and scripts, no other host, no frame around us, nothing kept. Not
+# Our own style sheet and scripts, no other host, no frame around us, nothing kept, and nothing
+# compressed on the way: by its compressed length a page would tell the choice. Not
 # `no-referrer`: under it browsers send `Origin: null` with our own forms (Fetch, section 3.2), and
 # those without Sec-Fetch-Site could not vote.
 SECURITY_HEADERS = {
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-store, no-transform",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self';"
     " img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'",
@@ -81,6 +85,24 @@ class Renderer:
     ) -> Response:
         """Return a page as an answer."""
         html = self.html(template, language, **values)
+        return HTMLResponse(html, status, SECURITY_HEADERS | dict(headers or {}))
+
+    def draft_page(
+        self,
+        template: str,
+        language: Language,
+        draft: Draft,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: object,
+    ) -> Response:
+        """Return a page that shows a draft, equally long whatever was chosen."""
+
+        def render(vote: str) -> str:
+            shown = msgspec.structs.replace(draft, vote=vote)
+            return self.html(template, language, draft=shown, **values)
+
+        html = equally_long(render, draft.vote)
         return HTMLResponse(html, status, SECURITY_HEADERS | dict(headers or {}))
 
     def said(self, outcome: str, language: Language, heading: str, **values: object) -> Said:

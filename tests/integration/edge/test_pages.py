@@ -48,7 +48,7 @@ async def test_the_root_sends_to_a_language(
     answer = await http.get("/", headers={"Accept-Language": accept})
     assert (answer.status_code, answer.headers["location"]) == (303, target)
     assert answer.headers["vary"] == "Accept-Language"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "no-store, no-transform"
     assert answer.headers["strict-transport-security"].startswith("max-age=")
 
 
@@ -67,7 +67,7 @@ async def test_pages_are_shut_to_others(http: httpx.AsyncClient, path: str) -> N
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     if path in PAGES:
-        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["cache-control"] == "no-store, no-transform"
     assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["strict-transport-security"].startswith("max-age=")
@@ -166,7 +166,7 @@ async def test_a_vote_and_what_follows(http: httpx.AsyncClient, elector: Elector
     assert duplicate.status_code == 409
     assert "Tries since your vote: 1" in duplicate.text
     for page in (accepted, again, changed, duplicate):
-        assert page.headers["cache-control"] == "no-store"
+        assert page.headers["cache-control"] == "no-store, no-transform"
         assert "set-cookie" not in page.headers
         assert elector.nas not in page.text
         assert elector.code not in page.text

@@ -95,7 +95,7 @@ async def test_the_first_token_looks_and_never_acts(
 ) -> None:
     page = await http.get("/review", auth=("Aude", READING))
     assert page.status_code == 200
-    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["cache-control"] == "no-store, no-transform"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "<form" not in page.text
     fields = await form(http, AUDE)
