@@ -1,6 +1,7 @@
 // Helps where it can: every page works without it.
-const WAITS_S = [1, 2, 4, 8, 15, 15, 15, 30, 30, 30];
+const WAITS_S = [1, 2, 4, 8, 15, 15, 15, 30, 30, 30, 0]; // 0: no more
 const AGAIN = [429, 502, 503, 504];
+const on = addEventListener;
 const $ = (selector, page = document) => page.querySelector(selector);
 const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
 const parse = (html) => new DOMParser().parseFromString(html, "text/html");
@@ -8,16 +9,17 @@ const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 // shorter if the connection is back
 const pause = (ms) => new Promise((done) => {
   setTimeout(done, ms);
-  addEventListener("online", done, { once: true });
+  on("online", done, { once: true });
 });
 
 // Sends until answered: the request id in the form makes that one vote.
 const answerTo = async (url, body, sending) => {
-  for (const wait of [...WAITS_S, null]) {
+  for (const wait of WAITS_S) {
     let after = 0;
     try {
-      const signal = AbortSignal.timeout(2e4);
-      const answer = await fetch(url, { method: "POST", body, signal, credentials: "omit" });
+      const answer = await fetch(url, {
+        method: "POST", body, credentials: "omit", signal: AbortSignal.timeout(2e4),
+      });
       const html = await answer.text();
       const page = parse(html);
       // without `main` it is none of ours
@@ -47,18 +49,18 @@ const show = (html) => {
   focused.focus();
 };
 
-addEventListener("submit", async (event) => {
+on("submit", async (event) => {
   const form = event.target;
   // else the browser sends it as ever
   const casts = event.submitter?.hasAttribute("formaction") === false;
   if (!AbortSignal.timeout || !casts || !form.matches("[data-cast]")) return;
   event.preventDefault();
-  if (form.ariaBusy === "true") return;
+  if (form.ariaBusy) return;
   const sending = $("#sending");
   form.ariaBusy = "true";
   sending.textContent = sending.dataset.sending;
   const html = await answerTo(form.action, new URLSearchParams(new FormData(form)), sending);
-  form.ariaBusy = "false";
+  form.ariaBusy = null;
   sending.textContent = html ? "" : sending.dataset.gaveUp;
   if (!html) return;
   // in the tab's history, no storage: for a reload and a step back
@@ -66,27 +68,29 @@ addEventListener("submit", async (event) => {
   if (!$("#ballot", parse(html))) history.pushState({ page: html }, "", form.action);
   show(html);
 });
-addEventListener("popstate", (event) => event.state?.page && show(event.state.page));
+on("popstate", ({ state }) => state?.page && show(state.page));
+// Chromium keeps pages whole, `no-store` or not
+on("pageshow", ({ persisted }) => persisted && $("#ballot") && location.reload());
 // a step within the page is an entry of its own
-addEventListener("hashchange", () => shown && history.replaceState({ page: shown }, ""));
+on("hashchange", () => shown && history.replaceState({ page: shown }, ""));
 
 const passes = (digits) => [...digits].reduceRight((sum, digit, place) => {
-  const value = place % 2 ? 2 * digit : Number(digit);
+  const value = digit * (1 + place % 2);
   return sum + (value > 9 ? value - 9 : value);
 }, 0) % 10 === 0;
 const digitsOf = (nas) => nas.value.replace(/\D/g, "");
 // while typing: at the click it would move the button
-addEventListener("input", ({ target }) => {
+on("input", ({ target }) => {
   if (target.id !== "nas") return;
   const digits = digitsOf(target);
   $("#nas-check span").hidden = digits.length !== 9 || passes(digits);
 });
-addEventListener("focusout", ({ target }) => {
+on("focusout", ({ target }) => {
   const digits = target.id === "nas" ? digitsOf(target) : "";
-  if (digits.length === 9) target.value = digits.replace(/(...)(...)(...)/, "$1 $2 $3");
+  if (digits.length === 9) target.value = digits.replace(/...(?=.)/g, "$& ");
 });
 
-addEventListener("click", ({ target }) => target.matches("[data-print]") && print());
+on("click", ({ target }) => target.matches("[data-print]") && print());
 
 const lang = () => document.documentElement.lang + "-CA";
 const count = (value, unit) =>
@@ -105,7 +109,7 @@ const clock = (moment, timeZone) => moment.toLocaleTimeString(lang(), {
   timeZone, weekday: "short", hour: "numeric", minute: "2-digit",
 }).replaceAll(" ", "\xa0");
 const help = () => {
-  each("[data-print]", (button) => { button.hidden = false; });
+  each("[data-print]", (button) => button.hidden = false);
   const words = $("main").dataset.localTime;
   each("main > :not(.other) time", (time) => {
     const moment = new Date(time.dateTime);
@@ -117,6 +121,6 @@ const help = () => {
   tick();
 };
 
-addEventListener("refreshed", help);
+on("refreshed", help);
 history.state?.page ? show(history.state.page) : help();
 setInterval(tick, 3e4);

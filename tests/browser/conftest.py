@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Playwright, async_playwright, expect
 
 from shards.client import ShardClient
 from shards.election import load_election
@@ -50,18 +51,38 @@ NewVisit = Callable[..., Coroutine[Any, Any, Visit]]
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=TIMEOUT_MS)
+    async with async_playwright() as playwright, _chromium(playwright) as running:
+        yield running
+
+
+@pytest.fixture
+async def keeping_browser() -> AsyncIterator[Browser]:
+    """A browser as voters have it: it keeps pages whole for a step back, which tests turn off."""
+    async with (
+        async_playwright() as playwright,
+        _chromium(playwright, without=["--disable-back-forward-cache"]) as running,
+    ):
+        yield running
+
+
+@asynccontextmanager
+async def _chromium(
+    playwright: Playwright, without: list[str] | None = None
+) -> AsyncIterator[Browser]:
     executable = shutil.which("chromium")
     assert executable, "the browser tests need Chromium: apt-get install chromium"
-    expect.set_options(timeout=TIMEOUT_MS)
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(
-            executable_path=executable,
-            args=[
-                f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
-                *(["--no-sandbox"] if os.geteuid() == 0 else []),
-            ],
-        )
+    running = await playwright.chromium.launch(
+        executable_path=executable,
+        args=[
+            f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
+            *(["--no-sandbox"] if os.geteuid() == 0 else []),
+        ],
+        ignore_default_args=without,
+    )
+    try:
         yield running
+    finally:
         await running.close()
 
 
@@ -178,9 +199,10 @@ async def new_visit(
         name: str = "",
         host: str = "127.0.0.1",
         timezone: str | None = None,
+        of: Browser = browser,
     ) -> Visit:
         origin = base.url.replace("127.0.0.1", host)
-        context = await browser.new_context(
+        context = await of.new_context(
             base_url=origin,
             java_script_enabled=scripts,
             viewport={"width": width, "height": HEIGHT_PX},

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Browser, Route, expect
 from stdnum import luhn
 
 from tests.browser.conftest import PLAIN_HOST, NewVisit
@@ -128,6 +128,30 @@ async def test_back_and_again_ends_on_the_receipt(
         await page.go_forward()
         await page.go_forward()
         assert await visit.on_receipt("en") == receipt_of(request_id)
+
+
+async def test_a_page_that_the_browser_kept_whole_is_asked_for_anew(
+    new_visit: NewVisit, keeping_browser: Browser, elector: Elector
+) -> None:
+    """Two steps back from the receipt is where the choice was made."""
+    visit = await new_visit(of=keeping_browser)
+    page = visit.page
+    await page.add_init_script(
+        "addEventListener('pageshow', ({ persisted }) => persisted && console.info('kept whole'))"
+    )
+    visit.expect_said("kept whole")
+    await visit.start("en")
+    request_id = await ready_to_cast(visit, "en", elector, "non")
+    await visit.cast("en")
+    await visit.on_receipt("en")
+    await page.go_back()
+    assert await visit.on_receipt("en") == receipt_of(request_id)
+    async with page.expect_console_message(), page.expect_request("**/en/choose"):
+        await page.go_back(wait_until="commit")
+    await page.wait_for_load_state()
+    await expect(page.locator("h1")).to_have_text("Make your choice")
+    assert await page.locator("input[name=vote]:checked").count() == 0
+    assert await visit.request_id() != request_id
 
 
 async def test_a_browser_that_tells_no_more_than_its_origin_can_vote(
