@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.compose import COMPOSE, PROFILES, ROOT, STANDINS, compose, services
-from tests.support.tls import Authority
 
 BIN = Path(sys.executable).parent
 SCRIPTS = sorted(
@@ -40,19 +39,6 @@ def test_up_starts_everything_that_voting_and_watching_need() -> None:
     """By COMPOSE_PROFILES in compose/.env."""
     started = set(compose("config", "--services").split())
     assert set(services()) - started == {"verify", "voters"}
-
-
-def test_the_balancer_takes_its_configuration(tmp_path: Path) -> None:
-    tls = tmp_path / "tls"
-    certificate = Authority(tls).issue("balancer")
-    certificate.chain.rename(tls / "tls.crt")
-    certificate.key.rename(tls / "tls.key")
-    balancer = COMPOSE / "balancer"
-    configuration = (balancer / "haproxy.cfg").read_text()
-    configuration = configuration.replace("/etc/haproxy/tls", str(tls))
-    configuration = configuration.replace("/etc/haproxy", str(balancer))
-    (tmp_path / "haproxy.cfg").write_text(configuration)
-    check("haproxy", "-c", "-f", tmp_path / "haproxy.cfg")
 
 
 def test_the_dockerfile_is_as_hadolint_wants_it() -> None:

@@ -111,6 +111,17 @@ def test_every_hop_uses_tls() -> None:
     assert "verify required" in (COMPOSE / "balancer/haproxy.cfg").read_text()
 
 
+def test_nothing_on_the_way_compresses() -> None:
+    """By its compressed length a page would tell the choice that is on it."""
+    configuration = (COMPOSE / "balancer/haproxy.cfg").read_text()
+    gateways = [
+        *(ROOT / "k8s/components/gateway").glob("*"),
+        ROOT / "k8s/overlays/plain/ingress.yaml",
+    ]
+    for text in (configuration, *(path.read_text() for path in gateways)):
+        assert not re.search("compress|gzip|brotli", text, re.IGNORECASE)
+
+
 def test_certificates_are_for_the_names_that_services_are_called_by() -> None:
     script = (COMPOSE / "prepare/certificates.sh").read_text()
     names = set(re.findall(r"DNS:([\w.*-]+)", script))
