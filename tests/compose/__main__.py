@@ -20,6 +20,7 @@ from tests.support.rolls import Elector
 PROJECT = "scrutin-test"
 PROFILES = ("core", "obs")
 ELECTORS = 20_000
+SUBNET = "10.213.1.0/24"  # not that of a project that runs meanwhile
 PORTS = ("voters", "auditors", "redis", "clickhouse", "prometheus", "alertmanager", "grafana")
 UP_TIMEOUT_S = 400.0
 WORK = ROOT / "target" / "compose"
@@ -125,7 +126,7 @@ def main() -> int:
         f"PORT_{name.upper()}": str(port)
         for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)
     }
-    env = {"IMAGE_TAG": "test", "ELECTORS": str(ELECTORS), **ports}
+    env = {"IMAGE_TAG": "test", "ELECTORS": str(ELECTORS), "VOTERS_SUBNET": SUBNET, **ports}
     try:
         find_engine()
         WORK.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,13 @@
 """Every service: rights, limits, health, ports, names, and settings against the program's own."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from edge.settings import Settings, from_env, unknown_variables
-from tests.support.compose import COMPOSE, ROOT, Service, is_job, project, services
+from tests.support.compose import COMPOSE, ROOT, Service, compose, is_job, project, services
 
 NAMES = sorted(services())
 LASTING = [name for name in NAMES if not is_job(services()[name])]
@@ -86,6 +87,19 @@ def test_settings_are_the_programs_own(name: str) -> None:
     assert unknown_variables(env) == {}
     if env:
         assert isinstance(from_env(env), Settings)
+
+
+@pytest.mark.parametrize("subnet", ["", "10.99.1.0/24"])
+def test_edges_believe_the_balancer_who_a_client_is(subnet: str) -> None:
+    """And nobody else: without it all voters were one client, whatever the balancer says."""
+    described = json.loads(
+        compose("config", "--format", "json", env={"VOTERS_SUBNET": subnet} if subnet else None)
+    )
+    env = described["services"]["edge"]["environment"]
+    trusted = from_env({k: str(v) for k, v in env.items()}).trusted_networks()
+    [network] = described["networks"]["voters"]["ipam"]["config"]
+    assert [str(each) for each in trusted] == [network["subnet"]] == [subnet or "10.213.0.0/24"]
+    assert "set-header X-Forwarded-For %[src]" in (COMPOSE / "balancer/haproxy.cfg").read_text()
 
 
 def test_an_edge_ends_within_its_grace_period_and_the_balancer_notices_first() -> None:
