@@ -294,12 +294,14 @@ def from_env(env: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
 
 def unknown_variables(env: Mapping[str, str]) -> dict[str, str | None]:
     """Return the `SCRUTIN_` variables that are no setting's, each with the closest that is."""
-    known = [variable(name) for name in Settings.__struct_fields__]
-    return {
-        name: next(iter(difflib.get_close_matches(name, known, 1)), None)
-        for name in sorted(env)
-        if name.startswith(PREFIX) and name not in known
-    }
+    known = [name.upper() for name in Settings.__struct_fields__]
+    found = {}
+    for name in sorted(env):
+        own = name.removeprefix(PREFIX)  # by the prefix all would be close
+        if name.startswith(PREFIX) and own not in known:
+            closest = difflib.get_close_matches(own, known, 1)
+            found[name] = PREFIX + closest[0] if closest else None
+    return found
 
 
 def _convert(value: object, kind: object, name: str) -> object:

@@ -1,5 +1,6 @@
 """`scrutin serve` and `scrutin drain`."""
 
+import logging
 import os
 from typing import Annotated, Any
 
@@ -7,8 +8,11 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from edge import logs
+from edge.cautions import unknown_settings
 from edge.commands.running import run, settings_of, stop_on_signals, with_settings
 from edge.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @with_settings(*Settings.__struct_fields__)
@@ -29,8 +33,7 @@ def serve(
     async def work() -> None:
         from edge.serve import serve as serve_until_stopped
 
-        settings = settings_of(flags)
-        logs.configure(settings.log_level, settings.log_format)
+        settings = _begin(flags)
         await serve_until_stopped(settings, os.environ, drain=drain)
 
     return run(work)
@@ -62,8 +65,16 @@ def drain(
     async def work() -> None:
         from edge.drain import drain_until_stopped
 
-        settings = settings_of(flags)
-        logs.configure(settings.log_level, settings.log_format)
+        settings = _begin(flags)
         await drain_until_stopped(settings, stop_on_signals(), metrics_port, metrics_host)
 
     return run(work)
+
+
+def _begin(flags: dict[str, Any]) -> Settings:
+    """Return the settings, with logs as they say; what is none of them is logged."""
+    settings = settings_of(flags)
+    logs.configure(settings.log_level, settings.log_format)
+    for caution in unknown_settings(os.environ):
+        logger.warning("%s", caution)
+    return settings

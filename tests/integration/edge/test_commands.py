@@ -164,6 +164,16 @@ async def test_doctor_finds_a_misspelt_variable() -> None:
     assert (code, "did you mean SCRUTIN_REDIS_URL?" in out) == (1, True)
 
 
+@pytest.mark.parametrize("service", ["serve", "drain"])
+async def test_a_service_names_a_misspelt_variable(service: str) -> None:
+    """Once, and without its value, however it goes on: here no file is there."""
+    tls = {"tls_cert_file": "/nowhere", "tls_key_file": "/nowhere"}
+    code, _, errors = await scrutin(service, electon="not-to-be-said", **tls)
+    assert code == 2
+    assert errors.count("SCRUTIN_ELECTON is no setting: did you mean SCRUTIN_ELECTION?") == 1
+    assert "not-to-be-said" not in errors
+
+
 async def test_drain_results_and_a_healthy_doctor(
     loaded: LocalCluster, elections: Elections, elector: Elector, tmp_path: Path
 ) -> None:
