@@ -42,7 +42,6 @@ from edge.vote_api import VoteEndpoint
 from edge.voting import VotingDesk
 from edge.wire import (
     JSON,
-    Disconnected,
     Message,
     Receive,
     Reply,
@@ -137,8 +136,6 @@ class EdgeApp:
                 await self._vote(scope, receive, started)
             else:
                 await self._answer(scope, receive, started)
-        except Disconnected:
-            started.status = 0  # nobody was there to be answered, whatever was tried
         except Exception as error:  # noqa: BLE001 (the last line: nothing may reach the server)
             _log_failure(error, scope)
             if not started.status:

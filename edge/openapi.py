@@ -133,7 +133,7 @@ def _vote() -> Document:
         ),
     }
     codes = {
-        "malformed", "invalid-field", "request-ids-differ", "timed-out", "too-large",
+        "malformed", "invalid-field", "cut-short", "request-ids-differ", "timed-out", "too-large",
         "unsupported-media-type", "request-id-reused", "rate-limited", "too-many-failures",
         "internal", "not-confirmed", "overloaded", "not-ready", "unavailable", "method-not-allowed",
     }  # fmt: skip

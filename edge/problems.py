@@ -27,6 +27,9 @@ INVALID_FIELD = ProblemKind(
     "invalid-field", 400, "A field is missing or wrong", "Un champ manque ou est erroné"
 )
 BAD_FORM = ProblemKind("bad-form", 400, "The form is not whole", "Le formulaire n’est pas entier")
+CUT_SHORT = ProblemKind(
+    "cut-short", 400, "The body did not arrive whole", "Le corps n’est pas arrivé entier"
+)
 REQUEST_IDS_DIFFER = ProblemKind(
     "request-ids-differ",
     400,
@@ -140,6 +143,7 @@ KINDS = (
     MALFORMED,
     INVALID_FIELD,
     BAD_FORM,
+    CUT_SHORT,
     REQUEST_IDS_DIFFER,
     UNAUTHORISED,
     RESULTS_NOT_PUBLISHED,

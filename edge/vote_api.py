@@ -112,7 +112,7 @@ class VoteEndpoint:
         self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; raises `Disconnected`."""
+        """Answer one request."""
         refused = self._admission.refuse_vote(scope)
         if scope["method"] != "POST":
             reply = self._problem(scope, Problem(METHOD_NOT_ALLOWED), _ALLOW)

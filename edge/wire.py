@@ -8,7 +8,7 @@ import msgspec
 
 from edge.errors import BadRequest
 from edge.patience import Patience
-from edge.problems import TIMED_OUT, TOO_LARGE, Language, Problem, details
+from edge.problems import CUT_SHORT, TIMED_OUT, TOO_LARGE, Language, Problem, details
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,10 +29,6 @@ class Reply(NamedTuple):
     status: int
     headers: Headers
     body: bytes
-
-
-class Disconnected(Exception):
-    """The client went away before its request was whole; there is nobody to answer."""
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
@@ -78,8 +74,8 @@ def problem_reply(problem: Problem, language: Language, extra: Headers | None = 
 async def read_body(scope: Scope, receive: Receive, patience: Patience) -> bytes:
     """Return the body, at most 4 KiB.
 
-    Raises `BadRequest` when it is larger, what is left of it taken in, or takes too long;
-    `Disconnected`.
+    Raises `BadRequest` when it is larger, what is left of it taken in, or takes too long, or ends
+    before it is whole.
     """
     announced = header(scope, b"content-length")
     expected = int(announced) if announced is not None and announced.isdigit() else None
@@ -120,7 +116,8 @@ async def _collect(receive: Receive, expected: int | None) -> tuple[bytes, bool]
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            # mostly nobody is there any more; who sent a chunk that is none still is
+            raise BadRequest(Problem(CUT_SHORT))
         body += message["body"]
         more = message.get("more_body", False)
         if not more or len(body) == expected or len(body) > BODY_BYTES_MAX:

@@ -169,6 +169,28 @@ async def test_a_form_that_comes_too_slowly(edge: EdgeProcess, step: str) -> Non
     writer.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "answered"),
+    [
+        ("/api/v1/vote", "application/json", "application/problem+json"),
+        ("/en/vote", FORM, "text/html; charset=utf-8"),
+    ],
+)
+async def test_a_chunk_that_is_none(edge: EdgeProcess, path: str, kind: str, answered: str) -> None:
+    """The server takes it for a client that went away; it is one that waits for its answer."""
+    counted = f'_count{{route="{path}",status="400"}} '
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\n"
+    writer.write(head.encode() + b"Transfer-Encoding: chunked\r\n\r\nZZZ\r\n")
+    answer = (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert f"content-type: {answered}\r\n" in answer
+    assert "The body did not arrive whole" in answer
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        assert counted in (await http.get("/metrics")).text
+
+
 @pytest.mark.parametrize("step", ["choose", "review", "vote"])
 async def test_a_form_that_is_too_large(edge: EdgeProcess, step: str) -> None:
     async with httpx.AsyncClient(base_url=edge.url) as http:

@@ -339,7 +339,10 @@ async def test_who_goes_away_while_sending_a_form_is_no_failure() -> None:
 
     await app(scope, receive, send)
     assert messages == []
-    assert 'route="/en/vote"' not in generate_latest(registry).decode()
+    counted = re.findall(
+        r'_count{route="/en/vote",status="(\d+)"}', generate_latest(registry).decode()
+    )
+    assert counted == ["400"]
 
 
 @pytest.mark.parametrize(
