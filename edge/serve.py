@@ -19,6 +19,7 @@ from granian.server.embed import Server
 from edge import collector
 from edge.app import EdgeApp, make_app
 from edge.backend import Backend
+from edge.cautions import roll_without_key
 from edge.draining import DrainKeeper, DrainMetrics
 from edge.errors import StartError
 from edge.metrics import make_registry
@@ -98,6 +99,8 @@ async def _run(
     )
     if settings.durability == "memory":
         logger.warning("durability is memory: votes answered 202 can be lost, for benchmarks only")
+    if caution := roll_without_key(settings):
+        logger.warning("%s", caution)
     await asyncio.wait({serving, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
     logger.info("stopping: answering %d votes in flight", app.desk.in_flight)
     app.stop_being_ready()

@@ -9,6 +9,7 @@ from rich.console import Console
 from clickhouse.connection import connect
 from clickhouse.errors import ClickHouseError
 from edge import settings as declared
+from edge.cautions import roll_without_key
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
 from edge.errors import EdgeError
 from edge.settings import Settings
@@ -19,7 +20,7 @@ from shards.roll import RollStore
 
 
 class Finding(NamedTuple):
-    """The outcome of one check; `advice` is what to do when it failed."""
+    """The outcome of one check; `advice` is what to do when it failed, or though it did not."""
 
     check: str
     ok: bool
@@ -34,14 +35,14 @@ class Finding(NamedTuple):
 def doctor(**flags: Any) -> int:  # noqa: ANN401 (one for each setting)
     """Check the settings, Redis, the roll, the election file and ClickHouse.
 
-    Says what to do about whatever is wrong, and exits 1 if anything is.
+    Says what to do about whatever is wrong or weak, and exits 1 if anything is wrong.
     """
 
     async def work() -> int:
         settings = settings_of(flags)
         findings = [
             _environment(),
-            _check("settings", lambda: f"hash scheme {settings.hasher().scheme}"),
+            _settings(settings),
             _election(settings),
             await _redis(settings),
             await _roll(settings),
@@ -50,9 +51,11 @@ def doctor(**flags: Any) -> int:  # noqa: ANN401 (one for each setting)
         console = Console(highlight=False)
         for finding in findings:
             mark = "[green]ok   [/]" if finding.ok else "[red]wrong[/]"
+            if finding.ok and finding.advice:
+                mark = "[yellow]weak [/]"
             console.print(f"{mark} {finding.check:<11}", end=" ")
             console.print(finding.text, markup=False)
-            if not finding.ok:
+            if finding.advice or not finding.ok:
                 console.print(f"      {finding.advice}", markup=False)
         return EXIT_OK if all(finding.ok for finding in findings) else EXIT_FAILED
 
@@ -66,6 +69,11 @@ def _environment() -> Finding:
     name, closest = next(iter(unknown.items()))
     advice = f"did you mean {closest}?" if closest else "unset it: it does nothing"
     return Finding("environment", False, f"{name} is no setting", advice)
+
+
+def _settings(settings: Settings) -> Finding:
+    found = _check("settings", lambda: f"hash scheme {settings.hasher().scheme}")
+    return found._replace(advice=roll_without_key(settings) or "") if found.ok else found
 
 
 def _election(settings: Settings) -> Finding:

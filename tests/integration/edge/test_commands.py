@@ -224,6 +224,9 @@ async def test_drain_results_and_a_healthy_doctor(
             assert (code, elector.law_id in out, str(counted) in out) == (0, True, True)
             code, out, _ = await scrutin("doctor", **settings)
             assert (code, "wrong" in out) == (0, False), out
+            assert "weak  settings" in out, "the roll of these tests has no key"
+            assert "--scheme hmac-sha256" in out
+            assert edge.log.count("hashed without a key") == 1
             taken = await scrutin("drain", "--metrics-port", str(metrics_port), **settings)
             assert taken[0] == 2
             assert "--metrics-port" in taken[2]
