@@ -15,7 +15,7 @@ from clickhouse.retry import classified
 from clickhouse.sql import split_statements
 
 _GRANT = re.compile(r"GRANT\s(?P<rights>.+)\sTO (?P<role>\w+)(?: WITH REPLACE OPTION)?", re.DOTALL)
-_RIGHT = re.compile(r"(\w[\w, ]*)(?:\( ([\w, ]+) \))? ON (\w+\.\w+)")
+_RIGHT = re.compile(r"(\w[\w, ]*)(?:\( ?([\w, ]*\w) ?\))? ON (\w+\.\w+)")
 
 
 def role_statements(*, with_results: bool) -> list[str]:
@@ -28,19 +28,16 @@ def role_statements(*, with_results: bool) -> list[str]:
 def read_grants(*, with_results: bool) -> list[tuple[str, str]]:
     """Return what is granted, a role and a right (`SELECT ON scrutin.x`) a row, by role.
 
-    A right to some columns (`SELECT(a, b) ON scrutin.x`) is left out where all are granted.
+    A right to some columns is written `SELECT(a, b) ON scrutin.x`.
     """
-    granted: dict[str, list[tuple[str, str, str]]] = {}
+    granted: dict[str, list[str]] = {}
     for grant in map(_GRANT.fullmatch, role_statements(with_results=with_results)):
         if grant is not None:
-            rights = _RIGHT.findall(" ".join(grant["rights"].split()))
-            granted.setdefault(grant["role"], []).extend(rights)
-    return [
-        (role, f"{verb}({columns}) ON {what}" if columns else f"{verb} ON {what}")
-        for role, rights in granted.items()
-        for verb, columns, what in rights
-        if not columns or (verb, "", what) not in rights
-    ]
+            granted.setdefault(grant["role"], []).extend(
+                f"{verb}({columns}) ON {what}" if columns else f"{verb} ON {what}"
+                for verb, columns, what in _RIGHT.findall(" ".join(grant["rights"].split()))
+            )
+    return [(role, right) for role, rights in granted.items() for right in rights]
 
 
 async def apply_roles(client: AsyncClient, *, with_results: bool) -> None:

@@ -10,8 +10,8 @@ GRANT
     SELECT ON scrutin.duplicates_by_count
 TO analyst WITH REPLACE OPTION;
 
--- Every attempt and every ballot, but what was chosen, and the request ids by which whoever has a card
--- could ask an edge for it: both come with `results.sql`, after closing.
+-- Every attempt and every ballot, but what was chosen, which comes with `results.sql` after closing,
+-- and the request ids, by which whoever has a card or a receipt would know it: they never come.
 GRANT
     SELECT(
         shard, stream_ms, stream_seq, vote_hash, law_id, status, timestamp, attempt

@@ -61,9 +61,17 @@ def _rights(granted: list[str]) -> str:
     rights: dict[str, list[str]] = {}
     for right in granted:
         verb, _, what = right.partition(" ON scrutin.")
-        verb, some, _ = verb.partition("(")
-        rights.setdefault(verb, []).append(f"`{what}` without `vote`" if some else f"`{what}`")
+        verb, _, columns = verb.rstrip(")").partition("(")
+        rights.setdefault(verb, []).append(_named(what, columns))
     return "; ".join(f"{verb} on {', '.join(names)}" for verb, names in rights.items())
+
+
+def _named(what: str, columns: str) -> str:
+    if not columns:
+        return f"`{what}`"
+    if columns == "vote":
+        return f"`vote` of `{what}`"
+    return f"`{what}` without `vote` and `request_id`"
 
 
 def _figures(figures: Figures) -> Iterator[str]:

@@ -14,7 +14,9 @@ from email.message import Message
 from hashlib import sha256
 from typing import NamedTuple
 
+import pytest
 from clickhouse_connect.driver import AsyncClient
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from shards.events import OutboxEvent
 from shards.outbox import OutboxBatch
@@ -180,6 +182,12 @@ def accepted_twice(first_ms: int) -> list[OutboxEvent]:
 
 async def rows(client: AsyncClient, statement: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in (await client.query(statement, tz_mode="aware")).result_rows]
+
+
+async def denied(client: AsyncClient, statement: str) -> None:
+    """Expect that the engine refuses a statement for want of a right."""
+    with pytest.raises(DatabaseError, match=r"ACCESS_DENIED"):
+        await client.raw_query(statement)
 
 
 async def assert_agrees(client: AsyncClient, events: Sequence[OutboxEvent]) -> None:

@@ -1,17 +1,24 @@
 """The local engine, shared by the session, and a migrated, empty schema in it."""
 
-from collections.abc import AsyncIterator, Iterator
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.connection import connect
+from clickhouse.connection import connect, connected
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
+from clickhouse.sink import VoteSink
 from shards.client import ShardClient
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
+from tests.support.clickhouse import batch_of, random_events
 from tests.support.rolls import empty
+
+AT_MS = 1_790_035_199_800
+As = Callable[[str], AbstractAsyncContextManager[AsyncClient]]
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +35,19 @@ async def client(clickhouse_server: LocalClickHouse) -> AsyncIterator[AsyncClien
         await client.command(f"TRUNCATE TABLE scrutin.{table}")
     yield client
     await client.close()
+
+
+@pytest.fixture
+def client_of(clickhouse_server: LocalClickHouse) -> As:
+    """Connect in a role, as it is once choices may be known."""
+    return lambda role: connected(clickhouse_server.url.replace("://", f"://{role}@"))
+
+
+@pytest.fixture
+async def stored(client: AsyncClient) -> AsyncClient:
+    """300 attempts, in ClickHouse."""
+    await VoteSink(client).store(batch_of(random_events(random.Random(3), 300, first_ms=AT_MS)))
+    return client
 
 
 @pytest.fixture

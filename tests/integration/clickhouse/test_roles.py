@@ -6,8 +6,6 @@ takes the statements is tried as far as the engine reads them.
 
 import random
 import re
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from clickhouse_connect.driver import AsyncClient
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from clickhouse.backup import back_up
-from clickhouse.connection import connected
 from clickhouse.errors import ClickHouseRejected
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
@@ -26,53 +23,46 @@ from clickhouse.sink import VoteSink
 from clickhouse.sql import Script
 from clickhouse.tally import read_corrections, read_tallies
 from clickhouse.totals import read_totals
-from tests.support.clickhouse import assert_agrees, batch_of, random_events, rows, send
+from tests.integration.clickhouse.conftest import AT_MS, As
+from tests.support.clickhouse import assert_agrees, batch_of, denied, random_events, rows, send
 
 ROLES = ("analyst", "auditor", "drainer", "backup", "verifier")
 ROOT = Path(__file__).parents[3]
-AT_MS = 1_790_035_199_800
-As = Callable[[str], AbstractAsyncContextManager[AsyncClient]]
-
-
-@pytest.fixture
-def client_of(clickhouse_server: LocalClickHouse) -> As:
-    return lambda role: connected(clickhouse_server.url.replace("://", f"://{role}@"))
-
-
-@pytest.fixture
-async def stored(client: AsyncClient) -> AsyncClient:
-    await VoteSink(client).store(batch_of(random_events(random.Random(3), 300, first_ms=AT_MS)))
-    return client
+OURS = "database = 'scrutin'"
 
 
 async def objects(client: AsyncClient) -> set[str]:
-    found = await rows(client, "SELECT name FROM system.tables WHERE database = 'scrutin'")
+    found = await rows(client, f"SELECT name FROM system.tables WHERE {OURS}")
     return {str(row[0]) for row in found}
 
 
-async def denied(client: AsyncClient, statement: str) -> None:
-    with pytest.raises(DatabaseError, match=r"ACCESS_DENIED"):
-        await client.raw_query(statement)
+def read_columns(role: str) -> dict[str, set[str]]:
+    """Return the columns that a role may read, by table or view; "*" where it is all of them."""
+    readable: dict[str, set[str]] = {}
+    for name, right in read_grants(with_results=True):
+        if name == role and right.startswith("SELECT"):
+            verb, _, table = right.partition(" ON scrutin.")
+            columns = verb.rstrip(")").partition("(")[2] if "(" in verb else "*"
+            readable.setdefault(table, set()).update(columns.split(", "))
+    return readable
 
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_reads_what_it_was_granted_and_nothing_else(
     stored: AsyncClient, client_of: As, role: str
 ) -> None:
-    readable = {
-        right.rpartition(".")[2]
-        for name, right in read_grants(with_results=True)
-        if name == role and right.startswith("SELECT")
-    }
+    readable = read_columns(role)
     async with client_of(role) as client:
         for name in await objects(stored):
-            statement = f"SELECT * FROM scrutin.{name} LIMIT 1"
-            if name in readable:
-                await client.raw_query(statement)
-            else:
-                await denied(client, statement)
-        assert await objects(client) == readable
-    assert readable <= await objects(stored)
+            asked = f"SELECT name FROM system.columns WHERE {OURS} AND table = '{name}'"
+            for (column,) in await rows(stored, asked):
+                statement = f"SELECT {column} FROM scrutin.{name} LIMIT 1"
+                if readable.get(name, set()) & {"*", column}:
+                    await client.raw_query(statement)
+                else:
+                    await denied(client, statement)
+        assert await objects(client) == readable.keys()
+    assert readable.keys() <= await objects(stored)
 
 
 CHANGES = [
@@ -226,13 +216,22 @@ async def test_the_engine_reads_every_statement_alone_and_for_replicas(
 async def test_no_right_is_lost_between_the_statements_and_the_engine(client: AsyncClient) -> None:
     for role in ROLES:
         shown = await rows(client, f"SHOW GRANTS FOR {role}")
-        granted = {str(row[0]).removeprefix("GRANT ").removesuffix(f" TO {role}") for row in shown}
-        ours = {right for name, right in read_grants(with_results=True) if name == role}
-        assert granted == ours
+        granted = [str(row[0]).removeprefix("GRANT ").removesuffix(f" TO {role}") for row in shown]
+        ours = [right for name, right in read_grants(with_results=True) if name == role]
+        assert by_column(granted) == by_column(ours)
     statements = " ".join(role_statements(with_results=True))
-    in_part = len(re.findall(r"SELECT\(", statements))  # each of them is granted whole besides
-    granted_in_all = len(read_grants(with_results=True)) + in_part
-    assert granted_in_all == len(re.findall(r" ON scrutin\.", statements))
+    assert len(read_grants(with_results=True)) == len(re.findall(r" ON scrutin\.", statements))
+
+
+def by_column(granted: list[str]) -> set[str]:
+    """Write each right to some columns as one to each of them, as they may be granted."""
+    rights = (re.fullmatch(r"(\w[\w, ]*?)(?:\((.*)\))? ON (.*)", right) for right in granted)
+    return {
+        f"{right[1]} {column} {right[3]}"
+        for right in rights
+        if right
+        for column in (right[2] or "*").split(", ")
+    }
 
 
 async def test_where_users_are_in_files_it_says_what_to_do(client: AsyncClient) -> None:

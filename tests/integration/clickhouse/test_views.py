@@ -1,10 +1,7 @@
 """Tables and views against a plain Python oracle, whatever is inserted how often."""
 
 import random
-import re
 from collections.abc import AsyncIterator
-from pathlib import Path
-from uuid import UUID
 
 import pytest
 from clickhouse_connect.driver import AsyncClient
@@ -13,7 +10,6 @@ from clickhouse.migrations import migrate
 from clickhouse.running_count import RunningCount
 from clickhouse.sink import VoteSink
 from clickhouse.tally import read_corrections, read_tallies, summed
-from edge.receipts import receipt_number
 from shards.events import OutboxEvent
 from shards.results import LawTally
 from tests.support.clickhouse import assert_agrees, batch_of, random_events, rows
@@ -34,18 +30,6 @@ async def test_views_agree_with_oracle_whatever_is_repeated(client: AsyncClient,
             for _ in range(rng.choice((1, 2))):
                 await sink.store(batch)
     await assert_agrees(client, events)
-
-
-async def test_a_receipt_is_found_by_its_number(client: AsyncClient) -> None:
-    """By the statement of docs/auditors.md."""
-    events = random_events(random.Random(5), 50, first_ms=BEFORE_MIDNIGHT_MS)
-    await VoteSink(client).store(batch_of(events))
-    text = (Path(__file__).parents[3] / "docs" / "auditors.md").read_text()
-    (statement,) = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
-    for event in events[:5]:
-        number = receipt_number(UUID(bytes=event.request_id))
-        found = await rows(client, statement.replace("NUMBER", number))
-        assert [row[0] for row in found] == [event.status]
 
 
 @pytest.fixture
