@@ -61,14 +61,19 @@ class Localiser:
         return format_percent(share, pattern, locale=self._locale)
 
     def when(self, moment: datetime) -> Markup:
-        """Return a `time` element: a moment in Ottawa's time, readable by programs as well."""
+        """Return a `time` element: a moment in Ottawa's time, readable by programs as well.
+
+        To the minute for them too: by its ms the time on a receipt would name one attempt.
+        """
         day = moment.astimezone(self._capital)
         text = self._moment % {
             "date": self._date(format_date(day, "full", locale=self._locale)),
             "time": self._time(moment, self._capital),
             "zone": get_timezone_name(self._capital, locale=self._locale),
         }
-        return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), text)
+        return Markup('<time datetime="{}">{}</time>').format(
+            moment.isoformat(timespec="minutes"), text
+        )
 
     def zones(self, opens_at: datetime, closes_at: datetime) -> list[ZoneTimes]:
         """Return a window in each of the country's time zones, from east to west."""

@@ -21,7 +21,7 @@ A_CHOICE = re.compile(r"\b(?:oui|non)\b", re.IGNORECASE)
 VARYING_HEADERS = frozenset({"date", "etag", "content-length"})
 WORDS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "UUID"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|\+00:00)?"), "TIME"),
     (re.compile(r"\b1[6-9]\d{11}\b|\b1[6-9]\d{8}\b"), "TIME"),
     (re.compile(r"\b1[56]\d{18}\b"), "EARLINESS"),
     (re.compile(r"store\\?/\w{3}"), "PATH"),

@@ -95,7 +95,7 @@ async def test_an_election_file_with_other_hours_publishes_nothing_early(
         assert answer.json()["status"] == "closed"
         assert datetime.fromisoformat(answer.json()["closes_at"]) == closes
         page = (await http.post("/en/vote", data=ballot(next(electors[CLOSED])))).text
-        assert f'<time datetime="{closes.isoformat()}">' in page
+        assert f'<time datetime="{closes.isoformat(timespec="minutes")}">' in page
 
         for law_id in (OPEN, CLOSED):
             (warning,) = warnings(edge, law_id)

@@ -1,5 +1,6 @@
 """Dates, times and numbers as people in Canada write them."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -27,7 +28,13 @@ def localiser(language: Language) -> Localiser:
 def test_moments(language: Language, moment: datetime, said: str) -> None:
     text = localiser(language).when(moment)
     assert said in text
-    assert f'datetime="{moment.isoformat()}"' in text
+    assert f'datetime="{moment.isoformat(timespec="minutes")}"' in text
+
+
+def test_no_moment_is_told_to_the_second() -> None:
+    """A receipt's would name its attempt."""
+    text = localiser("en").when(WINTER.replace(second=42, microsecond=123_456))
+    assert not re.search(r"42|123", text)
 
 
 def test_every_zone_has_its_own_time() -> None:
