@@ -22,6 +22,7 @@ from shards.review import ReviewCase, ReviewDesk
 from tests.integration.clickhouse.conftest import clickhouse_server
 from tests.integration.edge.conftest import Elections, ballot
 from tests.integration.edge.test_commands import scrutin
+from tests.support.accounts import give_account
 from tests.support.draining import drain
 from tests.support.edges import EdgeProcess, until
 from tests.support.rolls import Elector
@@ -51,8 +52,12 @@ async def test_from_votes_to_an_export(
     elector: Elector,
     tmp_path: Path,
 ) -> None:
-    """Everything that a person does, by command, on votes that an edge took."""
-    stores = {"redis_url": loaded.url, "clickhouse_url": clickhouse_server.url, "auditor": "Aude"}
+    """Everything that a person does, by command, in the accounts that auditors have."""
+    stores = {
+        "redis_url": await give_account(loaded, "auditor"),
+        "clickhouse_url": clickhouse_server.url.replace("://", "://auditor@"),
+        "auditor": "Aude",
+    }
     formula = '=HYPERLINK("http://example.org")'
     async with httpx.AsyncClient(base_url=edge.url) as http:
         for _ in range(4):

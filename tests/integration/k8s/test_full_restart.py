@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hashgen import ballot_hash
+from shards import keys
 from shards.client import ShardClient
-from shards.errors import ConfigurationError, Unavailable
+from shards.command import pack
+from shards.errors import ConfigurationError, ShardsError, Unavailable
 from shards.formation import form_cluster
 from shards.member import Server
 from shards.options import RedisOptions
+from shards.review import ReviewDesk
 from shards.roll import RollStore
 from tests.support.pods import RedisPod, RedisPods
 from tests.support.rolls import LAW, Elector, Roll, load, make_roll, open_election
@@ -135,6 +138,16 @@ async def asked(pods: RedisPods) -> AsyncIterator[list[Server]]:
 async def test_a_cluster_is_formed_once(pods: RedisPods) -> None:
     done = await form_cluster(pods.url("operator"), pods.addresses)
     assert (done.slots_given, done.replicas, done.forgotten, done.missing) == (0, [], [], [])
+
+
+async def test_auditors_work_on_cases_by_their_own_account(pods: RedisPods) -> None:
+    client = await ShardClient.connect(RedisOptions(pods.url("auditor"), timeout_s=10.0))
+    try:
+        assert await ReviewDesk(client).trail((0, 0), 1) == []
+        with pytest.raises(ShardsError, match="NOPERM"):
+            await client.call(0, pack("HGETALL", keys.meta_key(0)))
+    finally:
+        await client.aclose()
 
 
 async def test_all_pods_come_back_elsewhere_and_every_vote_is_there(

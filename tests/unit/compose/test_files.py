@@ -32,13 +32,13 @@ def test_the_file_is_what_the_specification_says() -> None:
 def test_compose_takes_the_stand_ins_over_it() -> None:
     files = ["--file", "compose.yaml", "--file", str(STANDINS)]
     left = compose(*files, "--profile", "core", "--profile", "obs", "config", "--services").split()
-    assert set(services()) - set(left) == {"keeper", "grafana", "verify", "voters"}
+    assert set(services()) - set(left) == {"keeper", "grafana", "verify", "review", "voters"}
 
 
 def test_up_starts_everything_that_voting_and_watching_need() -> None:
     """By COMPOSE_PROFILES in compose/.env."""
     started = set(compose("config", "--services").split())
-    assert set(services()) - started == {"verify", "voters"}
+    assert set(services()) - started == {"verify", "review", "voters"}
 
 
 def test_the_dockerfile_is_as_hadolint_wants_it() -> None:

@@ -75,8 +75,10 @@ def test_edges_reach_no_clickhouse_and_voters_only_the_balancer() -> None:
     on = {net: {n for n, nets in networks.items() if net in nets} for net in project()["networks"]}
     redis = {f"redis-{shard}-{number}" for shard in "abc" for number in range(2)}
     assert on["voters"] == {"balancer", "edge", "voters"}
-    assert on["redis"] == redis | {"edge", "drainer", "redis-form", "roll-loader", "verify"}
-    assert on["clickhouse"] == {"clickhouse", "keeper", "drainer", "verify"}
+    assert on["redis"] == redis | {
+        "edge", "drainer", "redis-form", "roll-loader", "verify", "review",
+    }  # fmt: skip
+    assert on["clickhouse"] == {"clickhouse", "keeper", "drainer", "verify", "review"}
     watching = {"prometheus", "alertmanager", "grafana", "node-exporter"}
     assert on["monitoring"] == watching | {"edge", "drainer"}
 

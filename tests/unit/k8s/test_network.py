@@ -36,6 +36,8 @@ HOPS = {
     Hop("tools", "redis", 6379),
     Hop("tools", "clickhouse", 8443),
     Hop("tools", "edge", 8443),
+    Hop("review", "redis", 6379),
+    Hop("review", "clickhouse", 8443),
     Hop("redis-backup", "redis", 6379),
     Hop("redis", "redis", 6379),
     Hop("redis", "redis", 16379),
