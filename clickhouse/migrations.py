@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.errors import MigrationError
+from clickhouse.errors import ClickHouseRejected, MigrationError
 from clickhouse.replication import REPLICATED_DDL, create_database, replicated
 from clickhouse.retry import classified
 from clickhouse.sql import Script, read_migrations, read_query, split_statements
@@ -27,7 +27,7 @@ async def migrate(client: AsyncClient, scripts: Sequence[Script] | None = None) 
     `scripts` are this release's own if not given. Where none is missing, a user who may not change
     the schema only reads; one who may makes the database again on a replica that lost it. Raises
     MigrationError if one that is recorded was edited since, ClickHouseUnavailable,
-    ClickHouseRejected.
+    ClickHouseRejected, also when some are missing and the user may not change the schema.
     """
     with classified():
         recorded = await _recorded(client)
@@ -41,7 +41,13 @@ async def migrate(client: AsyncClient, scripts: Sequence[Script] | None = None) 
                     f"{script.name} was applied to this database with other contents than it has "
                     f"now; restore the file and put the change in a new one"
                 )
-        if missing or await client.command(read_query("may_create_database")):
+        may_change = bool(await client.command(read_query("may_create_database")))
+        if missing and not may_change:
+            raise ClickHouseRejected(
+                f"the schema lacks {', '.join(script.name for script, _ in missing)}, and the user "
+                "in the ClickHouse URL may not change it: run `scrutin migrate` as one who may"
+            )
+        if may_change:
             run = _replicated if await create_database(client) else _alone
             await run(client, read_query("create_schema_migrations"))
             for script, checksum in missing:

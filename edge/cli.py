@@ -33,6 +33,7 @@ COMMANDS = {
     "replay": ("edge.commands.replay:replay", "Rebuild Redis, empty, from the tables."),
     "backup": ("edge.commands.backup:backup", "Copy the tables to a directory."),
     "restore": ("edge.commands.backup:restore", "Fill empty tables from such a copy."),
+    "migrate": ("edge.commands.migrate:migrate", "Bring ClickHouse's schema up to date."),
     "roles": (
         "edge.commands.roles:roles",
         "Make ClickHouse's roles: analyst, auditor, drainer, backup, verifier.",

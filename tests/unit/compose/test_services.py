@@ -78,7 +78,9 @@ def test_edges_reach_no_clickhouse_and_voters_only_the_balancer() -> None:
     assert on["redis"] == redis | {
         "edge", "drainer", "redis-form", "roll-loader", "verify", "review",
     }  # fmt: skip
-    assert on["clickhouse"] == {"clickhouse", "keeper", "drainer", "verify", "review"}
+    assert on["clickhouse"] == {
+        "clickhouse", "keeper", "schema", "drainer", "verify", "review",
+    }  # fmt: skip
     watching = {"prometheus", "alertmanager", "grafana", "node-exporter"}
     assert on["monitoring"] == watching | {"edge", "drainer"}
 

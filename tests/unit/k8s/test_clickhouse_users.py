@@ -12,15 +12,21 @@ from tests.support.manifests import K8S, OVERLAYS, Pod, name_of, of_kind, pods
 
 LOOPBACK = {"127.0.0.1", "::1"}
 ADMINISTRATOR = "scrutin"
-USERS = ("auditor",)  # of ours, each in the role of its name
+USERS = ("auditor", "drainer", "backup", "verifier")  # of ours, each in the role of its name
 CLICKHOUSE = "SCRUTIN_CLICKHOUSE_URL"
 COMES_AS = {
-    "drain": "scrutin",
-    "clickhouse-backup": "scrutin",
-    "tools": "scrutin",
+    "drain": "drainer",
+    "clickhouse-backup": "backup",
     "review": "auditor",
+    "schema": ADMINISTRATOR,
+    "tools": ADMINISTRATOR,
 }
-SERVICES = {"drainer": "scrutin", "verify": "scrutin", "review": "auditor"}
+SERVICES = {
+    "drainer": "drainer",
+    "review": "auditor",
+    "schema": ADMINISTRATOR,
+    "verify": ADMINISTRATOR,  # any command, as `tools`
+}
 PASSWORD = "CLICKHOUSE_PASSWORD"
 
 

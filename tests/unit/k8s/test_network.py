@@ -43,6 +43,7 @@ HOPS = {
     Hop("redis", "redis", 16379),
     Hop("drain", "clickhouse", 8443),
     Hop("clickhouse-backup", "clickhouse", 8443),
+    Hop("schema", "clickhouse", 8443),
     Hop("clickhouse", "clickhouse", 9440),
     Hop("clickhouse", "clickhouse", 9010),
     Hop("clickhouse", "keeper", 2281),
