@@ -11,9 +11,11 @@ CREATE OR REPLACE VIEW scrutin.receipts
     law_id LowCardinality(String) COMMENT 'Law voted on'
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT
-    arrayStringConcat(extractAll(
-        lower(hex(substring(SHA256(toString(request_id)), 1, 8))), '.{4}'), '-') AS number,
+AS WITH lower(hex(substring(SHA256(toString(request_id)), 1, 8))) AS digits
+SELECT
+    concat(
+        substring(digits, 1, 4), '-', substring(digits, 5, 4), '-',
+        substring(digits, 9, 4), '-', substring(digits, 13, 4)) AS number,
     law_id
 FROM scrutin.vote_audit FINAL
 WHERE status = 'accepted'
