@@ -38,7 +38,8 @@ _LIKE_A_NAS = re.compile(r"(?<![0-9a-fA-F])(?:\d[ .-]?){8}\d(?![0-9a-fA-F])")
 class ReviewCase(msgspec.Struct, frozen=True):
     """A case as the attempts make it; never a choice. Times in ms since 1970.
 
-    `law_id` of invalid attempts is whatever was sent. `hashes`: how many different ones were tried.
+    `law_id` is empty for a law that the roll does not know. `hashes`: how many different ones were
+    tried.
     """
 
     case_id: str

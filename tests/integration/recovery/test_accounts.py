@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from clickhouse.connection import connected
 from clickhouse.local.process import LocalClickHouse
+from clickhouse.sql import read_migrations
 from edge.draining import DrainKeeper, DrainMetrics
 from edge.settings import Settings
 from shards.localcluster import LocalCluster
@@ -79,7 +80,7 @@ async def test_a_drainer_waits_for_whoever_may_make_the_schema(
     assert "lacks 0001_votes.sql" in errors
     assert "scrutin migrate" in errors
     code, out, errors = await scrutin("migrate", clickhouse_url=clickhouse_server.url)
-    assert (code, out.count("migration applied")) == (0, 7), errors
+    assert (code, out.count("migration applied")) == (0, len(read_migrations())), errors
     code, out, _ = await scrutin("migrate", clickhouse_url=clickhouse_server.url)
     assert (code, out) == (0, "the schema is this release's\n")
     # Of a schema that is ready it only reads.

@@ -24,7 +24,7 @@ def test_every_statement_of_a_migration_can_be_repeated() -> None:
         for statement in split_statements(script.text):
             assert re.match(
                 r"CREATE (TABLE IF NOT EXISTS|OR REPLACE VIEW) scrutin\.\w"
-                r"|ALTER TABLE scrutin\.\w+\s+(ADD INDEX IF NOT EXISTS|MODIFY COLUMN) ",
+                r"|ALTER TABLE scrutin\.\w+\s+(ADD INDEX IF NOT EXISTS|(MODIFY|COMMENT) COLUMN) ",
                 statement,
             )
 

@@ -96,7 +96,13 @@ def test_rates_are_of_ten_seconds() -> None:
 def ended() -> Ended:
     """Return the end of a day on which all went well."""
     proof = Verification(
-        electors=1000, voted=1000, audit_events=1110, ballots=1000, duplicates=100, refused=10
+        electors=1000,
+        matched=1000,
+        voted=1000,
+        audit_events=1110,
+        ballots=1000,
+        duplicates=100,
+        refused=10,
     )
     published = LawResults(LAWS[0], 600, 400, datetime.now(UTC), final=True)
     return Ended(LATE, [LawTally(LAWS[0], 600, 400)], [published], proof)
@@ -118,6 +124,10 @@ def test_a_day_on_which_all_went_well_reconciles() -> None:
     ("spoil", "found"),
     [
         (lambda proof: setattr(proof, "electors", 999), "electors on the roll"),
+        (
+            lambda proof: setattr(proof, "matched", 999),
+            "electors on the roll and in the hash database",
+        ),
         (lambda proof: setattr(proof, "voted", 999), "electors who voted, by the roll"),
         (lambda proof: setattr(proof, "ballots", 1001), "ballots kept"),
         (lambda proof: setattr(proof, "duplicates", 99), "duplicates kept"),
