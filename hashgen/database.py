@@ -13,6 +13,7 @@ from hashgen.errors import DatabaseError
 MANIFEST_FILE = "manifest.json"
 SHARD_FILES = "hash_database-*"
 UNFINISHED_SUFFIX = ".partial"
+REPLACED_SUFFIX = ".old"
 
 Format = Literal["json", "binary"]
 
@@ -69,6 +70,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return None
 
 
+def old_place_of(directory: Path) -> Path:
+    """Return where a database is for the moment in which another takes its place."""
+    return directory.with_name(f".{directory.name}{REPLACED_SUFFIX}")
+
+
 class HashDatabase:
     """A database opened by its manifest; files are read when asked for."""
 
@@ -85,13 +91,18 @@ class HashDatabase:
         try:
             manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
         except FileNotFoundError as error:
+            if not directory.exists() and (old := old_place_of(directory.absolute())).is_dir():
+                raise DatabaseError(
+                    f"{directory} is not there: a run with --force was killed in the moment it "
+                    f"took its place. What was there is in {old}: rename that, or run again"
+                ) from error
             raise DatabaseError(
                 f"{directory} is no hash database: it has no {MANIFEST_FILE}. "
                 "Make one with: scrutin hashgen run CSV --out DIR"
             ) from error
         except OSError as error:
             raise DatabaseError(f"{path} cannot be read: {error.strerror}") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DatabaseError(f"{path} is no manifest: {error}") from error
         fault = manifest.fault()
         if fault is not None:

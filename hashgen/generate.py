@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -48,16 +49,17 @@ def generate(
     `skip_bad_rows`. Raises InputError for a file that is refused as a whole, UsageError for an
     output place that is taken, and OSError.
     """
-    check_replaceable(directory, force=options.force)
+    check = partial(check_replaceable, force=options.force)
+    check(directory)
     electors = _read(csv_file, hasher, options, report)
     rejects_file = _list_rejects(electors, directory)
     if rejects_file is not None and not options.skip_bad_rows:
         raise BadRowsError(csv_file, rejects_file, electors.rejected, electors.rows)
     if electors.total == 0:
         raise InputError(f"{csv_file} has no elector that can be used")
-    with appearing_directory(directory) as partial:
+    with appearing_directory(directory, check) as unfinished:
         roll_id, shards = electors.write_shards(
-            partial,
+            unfinished,
             hasher,
             format=options.format,
             shard_size=options.shard_size,
@@ -79,7 +81,7 @@ def generate(
             software=f"scrutin {VERSION}",
         ).sealed()
         # Last: a directory without a manifest is no database.
-        with (partial / MANIFEST_FILE).open("wb") as file:
+        with (unfinished / MANIFEST_FILE).open("wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
             file.flush()
             os.fsync(file.fileno())
