@@ -10,6 +10,7 @@ SCHEMES: Final[tuple[str, str]]
 KEY_BYTES: Final[int]
 HASH_BYTES: Final[int]
 SAMPLE_ELECTORS_MAX: Final[int]
+REJECTS_HEADER: Final[bytes]
 
 class FieldError(ValueError):
     """A field was refused. Neither the message nor the attributes hold the field's value."""
@@ -100,7 +101,7 @@ class Electors:
         """Hashes by law id, in the order of ids."""
 
     def write_rejects(self, path: Path) -> None:
-        """Write `line,reason` of every bad row as CSV. Raises OSError."""
+        """Write `line,reason` of every bad row to a new CSV file. Raises OSError."""
 
     def write_shards(
         self,

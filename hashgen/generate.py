@@ -12,6 +12,7 @@ from hashgen.database import MANIFEST_FILE, Format, Manifest, ShardEntry
 from hashgen.errors import BadRowsError, InputError
 from hashgen.output import appearing_directory, check_replaceable
 from hashgen.progress import Report
+from hashgen.rejects import RejectsFile
 
 SHARD_SIZE = 1_000_000
 BLOCK_BYTES = 512 * 1024
@@ -46,15 +47,18 @@ def generate(
     """Make the database of `csv_file` in `directory`, which appears whole or not at all.
 
     Bad rows are listed in `DIRECTORY.rejects.csv`; they fail the run with BadRowsError unless
-    `skip_bad_rows`. Raises InputError for a file that is refused as a whole, UsageError for an
-    output place that is taken, and OSError.
+    `skip_bad_rows`. Raises InputError for a file that is refused as a whole, UsageError for a
+    place of database or list that is taken, and OSError.
     """
     check = partial(check_replaceable, force=options.force)
     check(directory)
+    rejects_file = RejectsFile(directory)
+    rejects_file.remove()  # whatever becomes of this run, it is not this one's
     electors = _read(csv_file, hasher, options, report)
-    rejects_file = _list_rejects(electors, directory)
-    if rejects_file is not None and not options.skip_bad_rows:
-        raise BadRowsError(csv_file, rejects_file, electors.rejected, electors.rows)
+    if electors.rejected:
+        rejects_file.write(electors)
+    if electors.rejected and not options.skip_bad_rows:
+        raise BadRowsError(csv_file, rejects_file.path, electors.rejected, electors.rows)
     if electors.total == 0:
         raise InputError(f"{csv_file} has no elector that can be used")
     with appearing_directory(directory, check) as unfinished:
@@ -85,7 +89,9 @@ def generate(
             file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-    return Generated(manifest, rejects_file, electors.several_codes)
+    return Generated(
+        manifest, rejects_file.path if electors.rejected else None, electors.several_codes
+    )
 
 
 def _read(
@@ -103,14 +109,3 @@ def _read(
         raise InputError(f"{csv_file} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"{csv_file}: {error}") from error
-
-
-def _list_rejects(electors: Electors, directory: Path) -> Path | None:
-    """Write the list of bad rows, or remove that of an earlier run if there are none now."""
-    rejects_file = directory.with_name(f"{directory.name}.rejects.csv")
-    if electors.rejected == 0:
-        rejects_file.unlink(missing_ok=True)
-        return None
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    electors.write_rejects(rejects_file)
-    return rejects_file

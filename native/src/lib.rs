@@ -14,7 +14,9 @@ pub mod supervise;
 #[pyo3::pymodule]
 mod _native {
     use pyo3::prelude::*;
+    use pyo3::types::PyBytes;
 
+    use crate::roll::electors;
     use crate::{ballot, sample};
 
     #[pymodule_export]
@@ -39,6 +41,8 @@ mod _native {
         module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
         module.add("KEY_BYTES", ballot::KEY_BYTES)?;
         module.add("HASH_BYTES", ballot::HASH_BYTES)?;
-        module.add("SAMPLE_ELECTORS_MAX", sample::ELECTORS_MAX)
+        module.add("SAMPLE_ELECTORS_MAX", sample::ELECTORS_MAX)?;
+        let rejects_header = PyBytes::new(module.py(), electors::REJECTS_HEADER);
+        module.add("REJECTS_HEADER", rejects_header)
     }
 }

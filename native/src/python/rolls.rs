@@ -146,7 +146,7 @@ impl Electors {
     )]
     fn write_rejects(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         py.detach(|| {
-            let mut out = BufWriter::new(File::create(&path)?);
+            let mut out = BufWriter::new(File::create_new(&path)?);
             self.0.write_rejects(&mut out)?;
             out.into_inner()?.sync_all()
         })

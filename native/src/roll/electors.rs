@@ -12,6 +12,7 @@ use crate::ballot::{Ballot, HASH_BYTES, Hash};
 pub const PARTITIONS: usize = 256;
 /// Bounds the table of laws, and the bits of a law's number in a `CardKey`.
 pub const LAWS_MAX: usize = 1 << LAW_BITS;
+pub const REJECTS_HEADER: &[u8] = b"line,reason\n";
 const LAW_BITS: u32 = 12;
 const NAS_BITS: u32 = 30;
 const CODE_BITS: u32 = u64::BITS - LAW_BITS - NAS_BITS;
@@ -144,7 +145,7 @@ impl Electors {
 
     /// `line,reason` of every bad row.
     pub fn write_rejects(&self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(b"line,reason\n")?;
+        out.write_all(REJECTS_HEADER)?;
         for reject in &self.rejects {
             // Some reasons hold commas and quotation marks, none a double one.
             writeln!(out, "{},\"{}\"", reject.line, reject.fault.reason())?;
