@@ -89,6 +89,10 @@ class Electors:
         """Lines after the header, good or bad."""
 
     @property
+    def unended_line(self) -> int | None:
+        """The number of the last line, if it has no line end."""
+
+    @property
     def rejected(self) -> int:
         """Rows refused: malformed, or the duplicate of an earlier row."""
 

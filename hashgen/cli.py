@@ -38,6 +38,7 @@ def run(
     format: Format = "json",  # noqa: A002 (the option's name)
     scheme: Literal["sha256", "hmac-sha256"] = "sha256",
     key_file: Path | None = None,
+    expect_rows: Positive | None = None,
     skip_bad_rows: Annotated[bool, Parameter(negative="")] = False,
     threads: Positive | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
@@ -45,7 +46,7 @@ def run(
     """Make a hash database of the electors in a CSV file.
 
     Bad rows are listed, by line and reason, in OUT.rejects.csv beside the database. Exits 0 when
-    the database was made, 1 when it was not, 2 for arguments that do not fit.
+    the database was made, 1 when it was not, 2 for arguments that do not fit it.
 
     Parameters
     ----------
@@ -61,6 +62,9 @@ def run(
         Hash scheme of the roll.
     key_file
         Key of hmac-sha256: a file with 32 raw bytes or 64 hex digits that not everybody can read.
+    expect_rows
+        How many rows the file has after its header, good or bad; with any other number nothing is
+        made.
     skip_bad_rows
         Make the database without the bad rows.
     threads
@@ -76,6 +80,7 @@ def run(
         options = Options(
             format=format,
             shard_size=shard_size,
+            expect_rows=expect_rows,
             skip_bad_rows=skip_bad_rows,
             force=force,
             threads=threads or defaults.threads,
@@ -89,6 +94,8 @@ def run(
         )
         if made.rejects_file is not None:
             say(f"{manifest.rows_rejected:,} bad rows left out, listed in {made.rejects_file}")
+        if made.unended_line is not None:
+            say(f"warning: line {made.unended_line}, the last, has no line end: was the file cut?")
         if made.several_codes:
             say(
                 f"warning: {made.several_codes:,} times an elector has more than one code for a "

@@ -9,7 +9,7 @@ import msgspec
 
 from hashgen._native import VERSION, BallotHasher, Electors
 from hashgen.database import MANIFEST_FILE, Format, Manifest, ShardEntry
-from hashgen.errors import BadRowsError, InputError
+from hashgen.errors import BadRowsError, InputError, UsageError
 from hashgen.output import appearing_directory, check_replaceable
 from hashgen.progress import Report
 from hashgen.rejects import RejectsFile
@@ -19,10 +19,14 @@ BLOCK_BYTES = 512 * 1024
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How a database is made. `block_bytes` is what a thread takes at a time."""
+    """How a database is made. `block_bytes` is what a thread takes at a time.
+
+    `expect_rows` is how many rows the file must have, good or bad, if that is known.
+    """
 
     format: Format = "json"
     shard_size: int = SHARD_SIZE
+    expect_rows: int | None = None
     skip_bad_rows: bool = False
     force: bool = False
     threads: int = os.cpu_count() or 1
@@ -30,11 +34,15 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Generated(msgspec.Struct, frozen=True):
-    """What was made. `several_codes` counts electors with more than one code for a law."""
+    """What was made. `several_codes` counts electors with more than one code for a law.
+
+    `unended_line` is the number of the file's last line, if it has no line end.
+    """
 
     manifest: Manifest
     rejects_file: Path | None
     several_codes: int
+    unended_line: int | None
 
 
 def generate(
@@ -48,13 +56,19 @@ def generate(
 
     Bad rows are listed in `DIRECTORY.rejects.csv`; they fail the run with BadRowsError unless
     `skip_bad_rows`. Raises InputError for a file that is refused as a whole, UsageError for a
-    place of database or list that is taken, and OSError.
+    place of database or list that is taken and for another number of rows than expected, and
+    OSError.
     """
     check = partial(check_replaceable, force=options.force)
     check(directory)
     rejects_file = RejectsFile(directory)
     rejects_file.remove()  # whatever becomes of this run, it is not this one's
     electors = _read(csv_file, hasher, options, report)
+    if options.expect_rows not in (None, electors.rows):
+        raise UsageError(
+            f"{csv_file} has {electors.rows:,} rows, not the {options.expect_rows:,} of "
+            "--expect-rows; nothing was made. Is it the right file, and whole?"
+        )
     if electors.rejected:
         rejects_file.write(electors)
     if electors.rejected and not options.skip_bad_rows:
@@ -90,7 +104,10 @@ def generate(
             file.flush()
             os.fsync(file.fileno())
     return Generated(
-        manifest, rejects_file.path if electors.rejected else None, electors.several_codes
+        manifest,
+        rejects_file=rejects_file.path if electors.rejected else None,
+        several_codes=electors.several_codes,
+        unended_line=electors.unended_line,
     )
 
 

@@ -126,6 +126,11 @@ impl Electors {
     }
 
     #[getter]
+    fn unended_line(&self) -> Option<u32> {
+        self.0.unended_line
+    }
+
+    #[getter]
     fn rejected(&self) -> usize {
         self.0.rejects.len()
     }

@@ -114,6 +114,8 @@ pub struct Electors {
     pub laws: BTreeMap<String, u64>,
     /// Lines after the header, good or bad.
     pub rows: u64,
+    /// The last line's number, if it has no line end: then the file may have been cut.
+    pub unended_line: Option<u32>,
     /// Pairs of elector and law that stand in the file with several codes: each is a second vote.
     pub several_codes: u64,
 }

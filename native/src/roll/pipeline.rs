@@ -37,6 +37,7 @@ pub struct Gathered {
     pub(super) rejects: Vec<Reject>,
     pub(super) laws: Vec<String>,
     pub(super) rows: u64,
+    pub(super) unended_line: Option<u32>,
 }
 
 /// Reads the whole of `source`; progress counts its bytes. Cancelled, it returns early.
@@ -69,7 +70,7 @@ pub fn gather(
     let (send_empty, receive_empty) = bounded(2 * options.threads + 1);
     let mut rejects = Vec::new();
     let mut rows = 0;
-    thread::scope(|scope| {
+    let unended_line = thread::scope(|scope| {
         let workers: Vec<_> = (0..options.threads)
             .map(|_| {
                 let (full, empty) = (receive_full.clone(), send_empty.clone());
@@ -98,6 +99,7 @@ pub fn gather(
         rejects,
         laws: law_names(shared.laws),
         rows,
+        unended_line,
     })
 }
 
@@ -112,26 +114,31 @@ fn law_names(laws: RwLock<HashMap<String, u16>>) -> Vec<String> {
     names.into_iter().map(|(name, _)| name).collect()
 }
 
+/// Hands all blocks over; returns the last line's number if it has no line end.
 fn feed<R: Read>(
     mut reader: BlockReader<R>,
     first: Block,
     full: &Sender<Block>,
     empty: &Receiver<Vec<u8>>,
     progress: &Progress,
-) -> Result<(), FileFault> {
+) -> Result<Option<u32>, FileFault> {
     let mut next = Some(first);
+    let mut unended_line = None;
     while let Some(block) = next {
         let last_line = block.first_line + memchr_iter(b'\n', &block.bytes).count() as u64;
-        if u32::try_from(last_line).is_err() {
+        let Ok(last_line) = u32::try_from(last_line) else {
             return Err(FileFault::TooManyLines);
+        };
+        if !block.bytes.is_empty() && !block.bytes.ends_with(b"\n") {
+            unended_line = Some(last_line);
         }
         if progress.is_cancelled() || full.send(block).is_err() {
-            return Ok(()); // a worker that failed says why when it is joined
+            break; // a worker that failed says why when it is joined
         }
         let buffer = empty.try_recv().unwrap_or_default();
         next = reader.next_block(buffer).map_err(FileFault::Io)?;
     }
-    Ok(())
+    Ok(unended_line)
 }
 
 /// What is wrong with a row: with it alone, or with the file as a whole.

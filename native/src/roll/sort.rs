@@ -56,6 +56,7 @@ impl Gathered {
             rejects,
             laws: self.laws.into_iter().zip(counts).collect(),
             rows: self.rows,
+            unended_line: self.unended_line,
             several_codes,
         }
     }

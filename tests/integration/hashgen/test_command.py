@@ -158,6 +158,26 @@ def test_a_run_with_a_key(electors_csv: Path, tmp_path: Path) -> None:
         assert raw.hex().encode() not in path.read_bytes()
 
 
+@pytest.mark.parametrize("expected", ["39999", "40001"])
+def test_another_number_of_rows_than_expected(
+    electors_csv: Path, tmp_path: Path, expected: str
+) -> None:
+    result = hashgen("run", electors_csv, "--out", tmp_path / "db", "--expect-rows", expected)
+    assert result.returncode == 2
+    assert f"has 40,000 rows, not the {int(expected):,} of --expect-rows" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_may_be_cut(electors_csv: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "electors.csv"
+    cut.write_bytes(electors_csv.read_bytes()[:-1])
+    warning = "warning: line 40001, the last, has no line end: was the file cut?"
+    for csv_file, warned in ((electors_csv, False), (cut, True)):
+        directory = tmp_path / str(warned)
+        result = hashgen("run", csv_file, "--out", directory, "--expect-rows", "40000")
+        assert (result.returncode, warning in result.stdout) == (0, warned), result.stderr
+
+
 def test_several_codes_are_warned_about(tmp_path: Path) -> None:
     csv_file = tmp_path / "electors.csv"
     csv_file.write_text("nas,code,law_id\n012345678,AAAAAA,L1\n012345678,BBBBBB,L1\n")

@@ -102,6 +102,8 @@ def test_like_the_oracle(
     assert (electors.rows, electors.rejected) == (expected.rows, len(rejects))
     assert electors.total == len(expected.hashes)
     assert electors.several_codes == expected.several_codes
+    ended = content.endswith(b"\n") or expected.rows == 0
+    assert electors.unended_line == (None if ended else expected.rows + 1)
 
 
 def test_reasons_say_what_is_wrong(tmp_path: Path) -> None:
