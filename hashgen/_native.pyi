@@ -94,11 +94,25 @@ class Electors:
 
     @property
     def rejected(self) -> int:
-        """Rows refused: malformed, or the duplicate of an earlier row."""
+        """Rows refused: malformed, the duplicate of an earlier row, or with another code."""
 
     @property
     def several_codes(self) -> int:
         """Electors that have more than one code for a law, counted for each law."""
+
+    def reject_other_codes(
+        self,
+        path: Path,
+        hasher: BallotHasher,
+        *,
+        block_bytes: int = 524_288,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None:
+        """Read the file again, to add to the rejects an elector's rows with other codes for a law.
+
+        No database can be made any more: the hashes are let go. Phase `list` (bytes). Raises as
+        `read` does.
+        """
 
     @property
     def laws(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import cyclopts
+import msgspec
 from cyclopts import Parameter, validators
 
 from hashgen.database import Format, HashDatabase
@@ -21,6 +22,9 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 Positive = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+
+PHASES = {"read": "bytes", "sort": "steps", "list": "bytes", "write": "hashes"}
+"""Of a run, and what each counts."""
 
 app = cyclopts.App(
     name="hashgen",
@@ -40,13 +44,15 @@ def run(
     key_file: Path | None = None,
     expect_rows: Positive | None = None,
     skip_bad_rows: Annotated[bool, Parameter(negative="")] = False,
+    allow_several_codes: Annotated[bool, Parameter(negative="")] = False,
     threads: Positive | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Make a hash database of the electors in a CSV file.
 
     Bad rows are listed, by line and reason, in OUT.rejects.csv beside the database. Exits 0 when
-    the database was made, 1 when it was not, 2 for arguments that do not fit it.
+    the database was made, 1 when it was not, 2 for arguments that do not fit what is there: OUT,
+    the number of rows, electors with more than one code for a law.
 
     Parameters
     ----------
@@ -67,6 +73,8 @@ def run(
         made.
     skip_bad_rows
         Make the database without the bad rows.
+    allow_several_codes
+        Make the database though electors have more than one code for a law, and can vote with each.
     threads
         Threads that hash; as many as processors by default.
     force
@@ -82,10 +90,11 @@ def run(
             shard_size=shard_size,
             expect_rows=expect_rows,
             skip_bad_rows=skip_bad_rows,
+            allow_several_codes=allow_several_codes,
             force=force,
             threads=threads or defaults.threads,
         )
-        with reporting({"read": "bytes", "sort": "steps", "write": "hashes"}) as report:
+        with reporting(PHASES) as report:
             made = generate(csv, out, hasher, options, report)
         manifest = made.manifest
         say(
@@ -96,10 +105,10 @@ def run(
             say(f"{manifest.rows_rejected:,} bad rows left out, listed in {made.rejects_file}")
         if made.unended_line is not None:
             say(f"warning: line {made.unended_line}, the last, has no line end: was the file cut?")
-        if made.several_codes:
+        if manifest.several_codes:
             say(
-                f"warning: {made.several_codes:,} times an elector has more than one code for a "
-                "law, and so more than one vote"
+                "warning: electors with more than one code for a law, who can vote with each: "
+                f"{manifest.several_codes:,}"
             )
 
     return exit_code(work)
@@ -129,6 +138,8 @@ def verify(directory: Path, /) -> int:
         )
         for law_id, count in manifest.laws.items():
             say(f"  {law_id}: {count:,}")
+        if manifest.several_codes is not msgspec.UNSET:
+            say(f"electors with more than one code for a law: {manifest.several_codes:,}")
 
     return exit_code(work)
 

@@ -42,6 +42,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     shards: list[ShardEntry]
     rows_read: int
     rows_rejected: int
+    several_codes: int | msgspec.UnsetType = msgspec.UNSET
+    """Electors with more than one code for a law, for each law. Older manifests do not say."""
     created_at: str
     """UTC, ISO 8601."""
     software: str

@@ -4,6 +4,7 @@ ValueError
 └── FieldError          a NAS, code, law id or vote that is refused (field, reason)
 HashgenError
 ├── UsageError          the arguments contradict each other or what is there
+│   └── SeveralCodesError   electors have several codes for a law, which was not allowed
 ├── InputError          the electors' file or the key file cannot be used
 ├── BadRowsError        the electors' file has bad rows, listed in a file
 └── DatabaseError       a hash database that is missing, damaged or not what it says
@@ -19,6 +20,7 @@ __all__ = [
     "FieldError",
     "HashgenError",
     "InputError",
+    "SeveralCodesError",
     "UsageError",
 ]
 
@@ -29,6 +31,25 @@ class HashgenError(Exception):
 
 class UsageError(HashgenError):
     """The arguments contradict each other or what is there: give others."""
+
+
+class SeveralCodesError(UsageError):
+    """Electors have more than one code for a law: how many, and where their rows are listed."""
+
+    def __init__(self, csv_file: Path, rejects_file: Path | None, several_codes: int) -> None:
+        rows = (
+            f"which rows is only told of a file, and {csv_file} is none"
+            if rejects_file is None
+            else f"their rows are listed in {rejects_file}"
+        )
+        super().__init__(
+            f"{csv_file} has electors with more than one code for a law, who could vote with "
+            f"each: {several_codes:,}; {rows}. No database was made. Correct the electors, or give "
+            "--allow-several-codes to let each code vote"
+        )
+        self.csv_file = csv_file
+        self.rejects_file = rejects_file
+        self.several_codes = several_codes
 
 
 class InputError(HashgenError):

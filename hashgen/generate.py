@@ -1,15 +1,18 @@
 """Electors' CSV to hash database."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from hashgen._native import VERSION, BallotHasher, Electors
 from hashgen.database import MANIFEST_FILE, Format, Manifest, ShardEntry
-from hashgen.errors import BadRowsError, InputError, UsageError
+from hashgen.errors import BadRowsError, InputError, SeveralCodesError, UsageError
 from hashgen.output import appearing_directory, check_replaceable
 from hashgen.progress import Report
 from hashgen.rejects import RejectsFile
@@ -28,20 +31,17 @@ class Options(msgspec.Struct, frozen=True):
     shard_size: int = SHARD_SIZE
     expect_rows: int | None = None
     skip_bad_rows: bool = False
+    allow_several_codes: bool = False
     force: bool = False
     threads: int = os.cpu_count() or 1
     block_bytes: int = BLOCK_BYTES
 
 
 class Generated(msgspec.Struct, frozen=True):
-    """What was made. `several_codes` counts electors with more than one code for a law.
-
-    `unended_line` is the number of the file's last line, if it has no line end.
-    """
+    """What was made. `unended_line` is the number of the last line, if it has no line end."""
 
     manifest: Manifest
     rejects_file: Path | None
-    several_codes: int
     unended_line: int | None
 
 
@@ -55,8 +55,10 @@ def generate(
     """Make the database of `csv_file` in `directory`, which appears whole or not at all.
 
     Bad rows are listed in `DIRECTORY.rejects.csv`; they fail the run with BadRowsError unless
-    `skip_bad_rows`. Raises InputError for a file that is refused as a whole, UsageError for a
-    place of database or list that is taken and for another number of rows than expected, and
+    `skip_bad_rows`. An elector's rows with other codes for the same law are listed there, too, if
+    the file can be read twice; they fail the run with SeveralCodesError unless
+    `allow_several_codes`. Raises InputError for a file that is refused as a whole, UsageError for
+    a place of database or list that is taken and for another number of rows than expected, and
     OSError.
     """
     check = partial(check_replaceable, force=options.force)
@@ -69,6 +71,8 @@ def generate(
             f"{csv_file} has {electors.rows:,} rows, not the {options.expect_rows:,} of "
             "--expect-rows; nothing was made. Is it the right file, and whole?"
         )
+    if electors.several_codes and not options.allow_several_codes:
+        _refuse_several_codes(csv_file, hasher, electors, rejects_file, report)
     if electors.rejected:
         rejects_file.write(electors)
     if electors.rejected and not options.skip_bad_rows:
@@ -95,6 +99,7 @@ def generate(
             ],
             rows_read=electors.rows,
             rows_rejected=electors.rejected,
+            several_codes=electors.several_codes,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             software=f"scrutin {VERSION}",
         ).sealed()
@@ -106,15 +111,30 @@ def generate(
     return Generated(
         manifest,
         rejects_file=rejects_file.path if electors.rejected else None,
-        several_codes=electors.several_codes,
         unended_line=electors.unended_line,
     )
+
+
+def _refuse_several_codes(
+    csv_file: Path,
+    hasher: BallotHasher,
+    electors: Electors,
+    rejects_file: RejectsFile,
+    report: Report | None,
+) -> NoReturn:
+    several_codes, listed = electors.several_codes, csv_file.is_file()
+    if listed:  # what comes from a pipe comes once
+        with _refusing(csv_file):
+            electors.reject_other_codes(csv_file, hasher, progress=report)
+    if electors.rejected:
+        rejects_file.write(electors)
+    raise SeveralCodesError(csv_file, rejects_file.path if listed else None, several_codes)
 
 
 def _read(
     csv_file: Path, hasher: BallotHasher, options: Options, report: Report | None
 ) -> Electors:
-    try:
+    with _refusing(csv_file):
         return Electors.read(
             csv_file,
             hasher,
@@ -122,6 +142,12 @@ def _read(
             block_bytes=options.block_bytes,
             progress=report,
         )
+
+
+@contextmanager
+def _refusing(csv_file: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{csv_file} cannot be read: {error.strerror}") from error
     except ValueError as error:

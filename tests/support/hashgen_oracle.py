@@ -44,6 +44,7 @@ class Roll:
     laws: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     several_codes: int = 0
+    other_codes: dict[int, int] = field(default_factory=dict)
 
 
 def read_row(line: bytes, columns: list[str]) -> tuple[str, str, str]:
@@ -61,7 +62,7 @@ def read_roll(content: bytes, columns: list[str], key: bytes | None = None) -> R
     """Read a CSV whose header is known to name `columns`."""
     roll = Roll()
     first_lines: dict[bytes, int] = {}
-    codes: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    codes: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for number, line in enumerate(re.findall(rb"[^\n]*\n|[^\n]+", content)[1:], start=2):
         roll.rows += 1
         try:
@@ -69,7 +70,10 @@ def read_roll(content: bytes, columns: list[str], key: bytes | None = None) -> R
         except (ValueError, csv.Error):
             roll.bad.append(number)
             continue
-        codes[nas, law_id].add(code)
+        seen = codes[nas, law_id]
+        if seen and code not in seen:
+            roll.other_codes[number] = next(iter(seen.values()))
+        seen.setdefault(code, number)
         vote_hash = ballot_hash(nas, code, law_id, key)
         if vote_hash in first_lines:
             roll.duplicates[number] = first_lines[vote_hash]

@@ -48,6 +48,13 @@ fn refused(fault: FileFault, path: &Path) -> PyErr {
     }
 }
 
+/// The file and its size in bytes.
+fn open(path: &Path) -> PyResult<(File, u64)> {
+    File::open(path)
+        .and_then(|file| file.metadata().map(|about| (file, about.len())))
+        .map_err(|error| os_error(&error, path))
+}
+
 /// Runs `work` without the GIL; here, signals are handled and `callback` is called.
 fn watched<T: Send>(
     py: Python<'_>,
@@ -70,7 +77,7 @@ fn watched<T: Send>(
     })
 }
 
-#[pyclass(frozen, module = "hashgen._native")]
+#[pyclass(module = "hashgen._native")]
 pub struct Electors(electors::Electors);
 
 #[pymethods]
@@ -94,11 +101,7 @@ impl Electors {
                 "threads and block_bytes must be above 0",
             ));
         }
-        let file = File::open(&path).map_err(|error| os_error(&error, &path))?;
-        let size_bytes = file
-            .metadata()
-            .map_err(|error| os_error(&error, &path))?
-            .len();
+        let (file, size_bytes) = open(&path)?;
         let options = Options {
             threads,
             block_bytes,
@@ -136,13 +139,37 @@ impl Electors {
     }
 
     #[getter]
-    fn several_codes(&self) -> u64 {
-        self.0.several_codes
+    fn several_codes(&self) -> usize {
+        self.0.several_codes.len()
     }
 
     #[getter]
     fn laws(&self) -> BTreeMap<String, u64> {
         self.0.laws.clone()
+    }
+
+    #[pyo3(signature = (path, hasher, *, block_bytes = BLOCK_BYTES, progress = None))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "PyO3 hands over owned values"
+    )]
+    fn reject_other_codes(
+        &mut self,
+        py: Python<'_>,
+        path: PathBuf,
+        hasher: &BallotHasher,
+        block_bytes: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        if block_bytes == 0 {
+            return Err(PyValueError::new_err("block_bytes must be above 0"));
+        }
+        let (file, size_bytes) = open(&path)?;
+        watched(py, progress.as_ref(), "list", size_bytes, |progress| {
+            self.0
+                .reject_other_codes(file, &hasher.0, block_bytes, progress)
+        })?
+        .map_err(|fault| refused(fault, &path))
     }
 
     #[expect(

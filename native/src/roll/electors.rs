@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use super::chunked::Chunked;
 use super::rows::RowFault;
+use super::several_codes::SeveralCodes;
 use crate::ballot::{Ballot, HASH_BYTES, Hash};
 
 /// Hashes are spread by their first byte, so partitions in order are hashes in order.
@@ -87,14 +88,14 @@ impl CardKey {
     }
 
     #[must_use]
-    pub fn same_elector_and_law(self, other: Self) -> bool {
-        self.0 >> CODE_BITS == other.0 >> CODE_BITS
+    pub fn elector_and_law(self) -> u64 {
+        self.0 >> CODE_BITS
     }
 
     /// Spreads electors evenly whatever their numbers are (Fibonacci hashing).
     #[must_use]
     pub fn partition(self) -> usize {
-        let mixed = (self.0 >> CODE_BITS).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = self.elector_and_law().wrapping_mul(0x9e37_79b9_7f4a_7c15);
         usize::from(mixed.to_be_bytes()[0])
     }
 }
@@ -116,8 +117,7 @@ pub struct Electors {
     pub rows: u64,
     /// The last line's number, if it has no line end: then the file may have been cut.
     pub unended_line: Option<u32>,
-    /// Pairs of elector and law that stand in the file with several codes: each is a second vote.
-    pub several_codes: u64,
+    pub several_codes: SeveralCodes,
 }
 
 impl Electors {

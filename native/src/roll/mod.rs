@@ -5,6 +5,7 @@ pub mod chunked;
 pub mod electors;
 pub mod pipeline;
 pub mod rows;
+pub mod several_codes;
 pub mod shard_reader;
 pub mod shard_writer;
 pub mod sort;

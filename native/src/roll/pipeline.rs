@@ -48,16 +48,7 @@ pub fn gather(
     progress: &Progress,
 ) -> Result<Gathered, FileFault> {
     let mut reader = BlockReader::new(source, options.block_bytes);
-    let mut first = reader
-        .next_block(Vec::new())
-        .map_err(FileFault::Io)?
-        .ok_or(FileFault::Header(HeaderFault::Empty))?;
-    let header_end = memchr(b'\n', &first.bytes).unwrap_or(first.bytes.len());
-    let columns = rows::header(&first.bytes[..header_end]).map_err(FileFault::Header)?;
-    let header_bytes = (header_end + 1).min(first.bytes.len());
-    first.bytes.drain(..header_bytes);
-    progress.add(header_bytes as u64);
-    first.first_line += 1;
+    let (columns, first) = read_header(&mut reader, progress)?;
 
     let shared = Shared {
         hasher,
@@ -101,6 +92,24 @@ pub fn gather(
         rows,
         unended_line,
     })
+}
+
+/// Reads the first block, and takes the header off it.
+pub(super) fn read_header<R: Read>(
+    reader: &mut BlockReader<R>,
+    progress: &Progress,
+) -> Result<(Columns, Block), FileFault> {
+    let mut first = reader
+        .next_block(Vec::new())
+        .map_err(FileFault::Io)?
+        .ok_or(FileFault::Header(HeaderFault::Empty))?;
+    let header_end = memchr(b'\n', &first.bytes).unwrap_or(first.bytes.len());
+    let columns = rows::header(&first.bytes[..header_end]).map_err(FileFault::Header)?;
+    let header_bytes = (header_end + 1).min(first.bytes.len());
+    first.bytes.drain(..header_bytes);
+    progress.add(header_bytes as u64);
+    first.first_line += 1;
+    Ok((columns, first))
 }
 
 fn partitions<T: Copy + Ord>() -> Vec<Mutex<Chunked<T>>> {

@@ -18,6 +18,7 @@ pub enum RowFault {
     ColumnCount,
     Field(Fault),
     Duplicate { first_line: u32 },
+    AnotherCode { first_line: u32 },
 }
 
 impl RowFault {
@@ -31,6 +32,9 @@ impl RowFault {
             Self::ColumnCount => "not exactly three columns".to_owned(),
             Self::Field(fault) => format!("{} {}", fault.field(), fault.reason()),
             Self::Duplicate { first_line } => format!("duplicate of line {first_line}"),
+            Self::AnotherCode { first_line } => {
+                format!("another code of the elector of line {first_line}")
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::chunked::Chunked;
-use super::electors::{CardKey, Electors, PARTITIONS, Reject};
+use super::electors::{Electors, PARTITIONS, Reject};
 use super::pipeline::Gathered;
 use super::rows::RowFault;
+use super::several_codes::SeveralCodes;
 use crate::supervise::{Progress, lock, parallel};
 
 /// Steps that `sort` counts in its progress.
@@ -15,7 +15,7 @@ impl Gathered {
     /// Sorts, and turns rows with an earlier row's hash into rejects.
     #[must_use]
     pub fn sort(self, threads: usize, progress: &Progress) -> Electors {
-        let several_codes = count_several_codes(&self.cards, threads, progress);
+        let several_codes = SeveralCodes::find(&self.cards, &self.laws, threads, progress);
         let rejects = Mutex::new(self.rejects);
         let counts = Mutex::new(vec![0_u64; self.laws.len()]);
         let sorted: Result<(), ()> = parallel(threads, PARTITIONS, progress, |number, scratch| {
@@ -60,32 +60,4 @@ impl Gathered {
             several_codes,
         }
     }
-}
-
-fn count_several_codes(
-    cards: &[Mutex<Chunked<CardKey>>],
-    threads: usize,
-    progress: &Progress,
-) -> u64 {
-    let total = Mutex::new(0);
-    let counted: Result<(), ()> = parallel(threads, PARTITIONS, progress, |number, scratch| {
-        // Taken, so that its memory is free before the database is written.
-        let mut cards = std::mem::take(&mut *lock(&cards[number]));
-        let mut count = 0;
-        let mut counted: Option<CardKey> = None;
-        cards.sort_and_retain(scratch, |card, last| {
-            let other_code =
-                last.is_some_and(|last| last != card && last.same_elector_and_law(*card));
-            if other_code && !counted.is_some_and(|seen| seen.same_elector_and_law(*card)) {
-                counted = Some(*card);
-                count += 1;
-            }
-            true
-        });
-        *lock(&total) += count;
-        progress.add(1);
-        Ok(())
-    });
-    counted.expect("counting cannot fail");
-    total.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

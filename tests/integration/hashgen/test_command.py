@@ -178,14 +178,6 @@ def test_a_file_that_may_be_cut(electors_csv: Path, tmp_path: Path) -> None:
         assert (result.returncode, warning in result.stdout) == (0, warned), result.stderr
 
 
-def test_several_codes_are_warned_about(tmp_path: Path) -> None:
-    csv_file = tmp_path / "electors.csv"
-    csv_file.write_text("nas,code,law_id\n012345678,AAAAAA,L1\n012345678,BBBBBB,L1\n")
-    result = hashgen("run", csv_file, "--out", tmp_path / "db")
-    assert result.returncode == 0
-    assert "1 times an elector has more than one code" in result.stdout
-
-
 def test_samples(tmp_path: Path) -> None:
     path = tmp_path / "electors.csv"
     arguments: list[str | Path] = [

@@ -123,16 +123,6 @@ def test_a_failed_run_leaves_the_old_database(electors_csv: Path, tmp_path: Path
     assert files_of(directory) == before
 
 
-def test_several_codes_are_counted(tmp_path: Path) -> None:
-    csv_file = tmp_path / "electors.csv"
-    csv_file.write_text(
-        "nas,code,law_id\n012345678,AAAAAA,L1\n012345678,BBBBBB,L1\n012345678,CCCCCC,L1\n"
-        "012345678,AAAAAA,L2\n098765432,AAAAAA,L1\n"
-    )
-    made = generate(csv_file, tmp_path / "db", BallotHasher(), Options())
-    assert (made.manifest.total, made.several_codes) == (5, 1)
-
-
 def test_no_elector_is_no_database(tmp_path: Path) -> None:
     csv_file = tmp_path / "electors.csv"
     for content in ("nas,code,law_id", "nas,code,law_id\n", "nas,code,law_id\nbad\n"):

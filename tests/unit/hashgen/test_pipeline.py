@@ -56,10 +56,17 @@ def files(draw: st.DrawFn) -> tuple[bytes, list[str]]:
 
 def rejects_of(electors: Electors, directory: Path) -> list[tuple[int, str]]:
     path = directory / "rejects.csv"
+    path.unlink(missing_ok=True)
     electors.write_rejects(path)
     header, *rows = csv.reader(io.StringIO(path.read_text()), strict=True)
     assert header == ["line", "reason"]
     return [(int(line), reason) for line, reason in rows]
+
+
+def lines_after(reason: str, rejects: list[tuple[int, str]]) -> dict[int, int]:
+    return {
+        line: int(text.removeprefix(reason)) for line, text in rejects if text.startswith(reason)
+    }
 
 
 def hashes_of(electors: Electors, hasher: BallotHasher, directory: Path) -> list[bytes]:
@@ -90,17 +97,19 @@ def test_like_the_oracle(
         electors = Electors.read(path, hasher, threads=threads, block_bytes=block_bytes)
         rejects = rejects_of(electors, directory)
         hashes = hashes_of(electors, hasher, directory)
-    duplicates = {
-        line: int(reason.removeprefix("duplicate of line "))
-        for line, reason in rejects
-        if reason.startswith("duplicate of line ")
-    }
+        assert electors.total == len(expected.hashes)
+        electors.reject_other_codes(path, hasher, block_bytes=block_bytes)
+        more_rejects = rejects_of(electors, directory)
+    duplicates = lines_after("duplicate of line ", rejects)
+    other_codes = lines_after("another code of the elector of line ", more_rejects)
+    assert other_codes == expected.other_codes
+    assert more_rejects == sorted(more_rejects)
+    assert [row for row in more_rejects if row[0] not in other_codes] == rejects
     assert [line for line, _ in rejects] == sorted(expected.bad + list(expected.duplicates))
     assert duplicates == expected.duplicates
     assert hashes == expected.hashes
     assert {law: count for law, count in electors.laws.items() if count} == dict(expected.laws)
-    assert (electors.rows, electors.rejected) == (expected.rows, len(rejects))
-    assert electors.total == len(expected.hashes)
+    assert (electors.rows, electors.rejected) == (expected.rows, len(more_rejects))
     assert electors.several_codes == expected.several_codes
     ended = content.endswith(b"\n") or expected.rows == 0
     assert electors.unended_line == (None if ended else expected.rows + 1)
