@@ -9,9 +9,9 @@ import cyclopts
 import msgspec
 from cyclopts import Parameter, validators
 
-from hashgen.database import Format, HashDatabase
+from hashgen.database import COUNT_MAX, Format, HashDatabase
 from hashgen.errors import HashgenError, UsageError
-from hashgen.generate import SHARD_SIZE, Options, generate
+from hashgen.generate import SHARD_SIZE, THREADS_MAX, Options, generate
 from hashgen.keyfile import make_hasher
 from hashgen.progress import reporting
 from hashgen.sample import write_sample
@@ -38,14 +38,18 @@ def run(
     /,
     *,
     out: Path,
-    shard_size: Positive = SHARD_SIZE,
+    shard_size: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=COUNT_MAX))] = (
+        SHARD_SIZE
+    ),
     format: Format = "json",  # noqa: A002 (the option's name)
     scheme: Literal["sha256", "hmac-sha256"] = "sha256",
     key_file: Path | None = None,
     expect_rows: Positive | None = None,
     skip_bad_rows: Annotated[bool, Parameter(negative="")] = False,
     allow_several_codes: Annotated[bool, Parameter(negative="")] = False,
-    threads: Positive | None = None,
+    threads: Annotated[
+        int | None, Parameter(validator=validators.Number(gte=1, lte=THREADS_MAX))
+    ] = None,
     force: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Make a hash database of the electors in a CSV file.

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,7 +15,11 @@ SHARD_FILES = "hash_database-*"
 UNFINISHED_SUFFIX = ".partial"
 REPLACED_SUFFIX = ".old"
 
+COUNT_MAX = 2**32
+"""Lines that an electors' file can have."""
+
 Format = Literal["json", "binary"]
+Count = Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)]
 
 
 class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,7 +27,7 @@ class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     file: str
     format: Format
-    count: int
+    count: Count
     sha256: str
 
 
@@ -36,13 +40,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key_fingerprint: str
     roll_id: str
     """Hex SHA-256 over scheme, key fingerprint and all hashes in order."""
-    laws: dict[str, int]
+    laws: dict[str, Count]
     """Hashes by law id."""
-    total: int
+    total: Count
     shards: list[ShardEntry]
-    rows_read: int
-    rows_rejected: int
-    several_codes: int | msgspec.UnsetType = msgspec.UNSET
+    rows_read: Count
+    rows_rejected: Count
+    several_codes: Count | msgspec.UnsetType = msgspec.UNSET
     """Electors with more than one code for a law, for each law. Older manifests do not say."""
     created_at: str
     """UTC, ISO 8601."""
@@ -67,6 +71,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return "lists an empty shard"
         if not self.total == sum(shard.count for shard in self.shards) == sum(self.laws.values()):
             return "has a total that is not the sum of its shards and of its laws"
+        if self.total != self.rows_read - self.rows_rejected:
+            return "has a total that is not the rows read without those rejected"
         if any(Path(shard.file).name != shard.file for shard in self.shards):
             return "lists a file outside the directory"
         return None

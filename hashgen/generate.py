@@ -19,6 +19,7 @@ from hashgen.rejects import RejectsFile
 
 SHARD_SIZE = 1_000_000
 BLOCK_BYTES = 512 * 1024
+THREADS_MAX = 256
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -33,7 +34,7 @@ class Options(msgspec.Struct, frozen=True):
     skip_bad_rows: bool = False
     allow_several_codes: bool = False
     force: bool = False
-    threads: int = os.cpu_count() or 1
+    threads: int = min(os.cpu_count() or 1, THREADS_MAX)
     block_bytes: int = BLOCK_BYTES
 
 

@@ -104,6 +104,8 @@ def test_a_full_disk(electors_csv: Path, tmp_path: Path) -> None:
         (["run", "bytes.csv", "--out", "db"], 1, "the first line must name"),
         (["run", "bad.csv", "--out", "db"], 1, "6 bad rows of 8, listed in db.rejects.csv"),
         (["run", "bad.csv", "--out", "db", "--shard-size", "0"], 2, "--shard-size"),
+        (["run", "bad.csv", "--out", "db", "--shard-size", "9" * 20], 2, "--shard-size"),
+        (["run", "bad.csv", "--out", "db", "--threads", "100000"], 2, "--threads"),
         (["run", "bad.csv", "--out", "db", "--scheme", "md5"], 2, "--scheme"),
         (["run", "bad.csv", "--out", "db", "--scheme", "hmac-sha256"], 2, "--key-file"),
         (["run", "bad.csv", "--out", "db", "--key-file", "key"], 2, "hmac-sha256"),

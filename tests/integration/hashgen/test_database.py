@@ -18,6 +18,12 @@ Damage = Callable[[Path, Manifest], None]
 
 
 def seal(directory: Path, manifest: Manifest) -> None:
+    """Write the manifest as if it were sound, its number of rows read included."""
+    rows_read = manifest.total + manifest.rows_rejected
+    write_sealed(directory, msgspec.structs.replace(manifest, rows_read=rows_read))
+
+
+def write_sealed(directory: Path, manifest: Manifest) -> None:
     (directory / MANIFEST_FILE).write_bytes(msgspec.json.encode(manifest.sealed()))
 
 
@@ -170,10 +176,40 @@ def point_outside(directory: Path, manifest: Manifest) -> None:
 
 def claim_a_huge_count(directory: Path, manifest: Manifest) -> None:
     first, *rest = manifest.shards
-    huge = msgspec.structs.replace(first, count=2**62)
-    total = manifest.total - first.count + 2**62
+    huge = msgspec.structs.replace(first, count=2**31)
+    total = manifest.total - first.count + 2**31
     changed = msgspec.structs.replace(manifest, total=total, laws={"L": total})
     seal(directory, with_shards(changed, [huge, *rest]))
+
+
+def claim_a_count_that_none_can_be(directory: Path, manifest: Manifest) -> None:
+    first, *rest = manifest.shards
+    huge = msgspec.structs.replace(first, count=2**70)
+    total = manifest.total - first.count + 2**70
+    changed = msgspec.structs.replace(manifest, total=total, laws={"L": total})
+    seal(directory, with_shards(changed, [huge, *rest]))
+
+
+def claim_a_negative_law(directory: Path, manifest: Manifest) -> None:
+    laws = {"L1": manifest.total + 1, "L2": -1}
+    seal(directory, msgspec.structs.replace(manifest, laws=laws))
+
+
+def claim_negative_rejects(directory: Path, manifest: Manifest) -> None:
+    seal(directory, msgspec.structs.replace(manifest, rows_rejected=-5))
+
+
+def claim_negative_codes(directory: Path, manifest: Manifest) -> None:
+    seal(directory, msgspec.structs.replace(manifest, several_codes=-1))
+
+
+def claim_other_rows(directory: Path, manifest: Manifest) -> None:
+    write_sealed(directory, msgspec.structs.replace(manifest, rows_rejected=3))
+
+
+def spoil_the_encoding(directory: Path, manifest: Manifest) -> None:
+    path = directory / MANIFEST_FILE
+    path.write_bytes(path.read_bytes().replace(b"L2025-001", b"L2025-\xff01"))
 
 
 def add_a_file(directory: Path, manifest: Manifest) -> None:
@@ -209,6 +245,12 @@ DAMAGES: list[tuple[Damage, str]] = [
     (claim_another_scheme, "roll id"),
     (point_outside, "outside the directory"),
     (claim_a_huge_count, "bytes where the manifest"),
+    (claim_a_count_that_none_can_be, "no manifest: .*<= 4294967296"),
+    (claim_a_negative_law, "no manifest: .*laws"),
+    (claim_negative_rejects, "no manifest: .*rows_rejected"),
+    (claim_negative_codes, "no manifest: .*several_codes"),
+    (claim_other_rows, "not the rows read without those rejected"),
+    (spoil_the_encoding, "no manifest: .*utf-8"),
     (add_a_file, "not in the manifest"),
     (remove_manifest, "no hash database"),
     (cut_manifest, "no manifest"),
