@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use super::ballots::BallotHasher;
 use super::shards::format_named;
 use crate::roll::electors::{self, LAWS_MAX};
+use crate::roll::input::Input;
 use crate::roll::pipeline::{FileFault, Options, gather};
 use crate::roll::shard_writer;
 use crate::roll::sort::SORT_STEPS;
@@ -48,11 +49,8 @@ fn refused(fault: FileFault, path: &Path) -> PyErr {
     }
 }
 
-/// The file and its size in bytes.
-fn open(path: &Path) -> PyResult<(File, u64)> {
-    File::open(path)
-        .and_then(|file| file.metadata().map(|about| (file, about.len())))
-        .map_err(|error| os_error(&error, path))
+fn open(path: &Path) -> PyResult<Input> {
+    Input::open(path).map_err(|error| os_error(&error, path))
 }
 
 /// Runs `work` without the GIL; here, signals are handled and `callback` is called.
@@ -101,14 +99,14 @@ impl Electors {
                 "threads and block_bytes must be above 0",
             ));
         }
-        let (file, size_bytes) = open(&path)?;
+        let input = open(&path)?;
         let options = Options {
             threads,
             block_bytes,
         };
         let callback = progress.as_ref();
-        let gathered = watched(py, callback, "read", size_bytes, |progress| {
-            gather(file, &hasher.0, options, progress)
+        let gathered = watched(py, callback, "read", input.size_bytes, |progress| {
+            gather(input.reader(progress), &hasher.0, options, progress)
         })?
         .map_err(|fault| refused(fault, &path))?;
         watched(py, callback, "sort", SORT_STEPS, |progress| {
@@ -164,11 +162,17 @@ impl Electors {
         if block_bytes == 0 {
             return Err(PyValueError::new_err("block_bytes must be above 0"));
         }
-        let (file, size_bytes) = open(&path)?;
-        watched(py, progress.as_ref(), "list", size_bytes, |progress| {
-            self.0
-                .reject_other_codes(file, &hasher.0, block_bytes, progress)
-        })?
+        let input = open(&path)?;
+        watched(
+            py,
+            progress.as_ref(),
+            "list",
+            input.size_bytes,
+            |progress| {
+                self.0
+                    .reject_other_codes(input.reader(progress), &hasher.0, block_bytes, progress)
+            },
+        )?
         .map_err(|fault| refused(fault, &path))
     }
 

@@ -3,6 +3,7 @@
 pub mod blocks;
 pub mod chunked;
 pub mod electors;
+pub mod input;
 pub mod pipeline;
 pub mod rows;
 pub mod several_codes;

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,39 @@ def test_ctrl_c_while_reading(electors_csv: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [pipe]
 
 
+def test_ctrl_c_while_nothing_comes(tmp_path: Path) -> None:
+    pipe = tmp_path / "electors.csv"
+    os.mkfifo(pipe)
+    process = start("run", pipe, "--out", tmp_path / "db")
+    with pipe.open("wb") as file:  # opens when the run opens it
+        file.write(b"nas,code,law_id\n012345678,ABC123,L1\n")
+        file.flush()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=5)
+    assert (process.returncode, errors) == (130, "stopped; nothing was made\n")
+
+
+def test_ctrl_c_while_nobody_writes(tmp_path: Path) -> None:
+    pipe = tmp_path / "electors.csv"
+    os.mkfifo(pipe)
+    process = start("run", pipe, "--out", tmp_path / "db")
+    files = Path(f"/proc/{process.pid}/fd")
+    wait_while_running(process, lambda: pipe in [path.resolve() for path in files.iterdir()])
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=5)
+    assert (process.returncode, errors) == (130, "stopped; nothing was made\n")
+
+
 def test_electors_may_come_from_a_pipe(electors_csv: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "electors.csv"
     os.mkfifo(pipe)
     process = start("run", pipe, "--out", tmp_path / "db")
+    content = electors_csv.read_bytes()
     with pipe.open("wb") as file:
-        file.write(electors_csv.read_bytes())
+        file.write(content[:100_000])
+        file.flush()
+        time.sleep(0.2)  # the pause is what is tested: longer than the run waits at a time
+        file.write(content[100_000:])
     assert process.communicate(timeout=30)[1] == ""
     assert HashDatabase.open(tmp_path / "db").manifest.total == 40_000
 
