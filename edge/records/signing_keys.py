@@ -43,7 +43,11 @@ def make_signing_key(path: Path) -> Ed25519PublicKey:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key()
     _write_new(path, private, PRIVATE_MODE)
-    _write_new(public_path, pem_of(public), PUBLIC_MODE)
+    try:
+        _write_new(public_path, pem_of(public), PUBLIC_MODE)
+    except BaseException:
+        path.unlink()  # or it would block the next try
+        raise
     return public
 
 
@@ -116,11 +120,16 @@ def _read(path: Path) -> bytes:
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file whole, or leave none. Raises SigningKeyError, also when it is there."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
     except OSError as error:
         raise SigningKeyError(f"cannot write {path}: {error.strerror}") from error
