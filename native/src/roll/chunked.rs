@@ -4,6 +4,9 @@
 //! not be used again. Here nothing is ever copied to grow and at most one chunk is half empty.
 
 const CHUNK_LEN: usize = 512;
+/// A longer list is moved where it is sorted. So long is one of rows that are all the same; there
+/// a copy would double what the file needs.
+const COPIED_LEN_MAX: usize = 512 * 1024;
 
 pub struct Chunked<T> {
     /// All full but the last.
@@ -64,6 +67,12 @@ impl<T: Copy + Ord> Chunked<T> {
         mut keep: impl FnMut(&T, Option<&T>) -> bool,
     ) {
         scratch.clear();
+        scratch.reserve_exact(self.len);
+        if self.len > COPIED_LEN_MAX {
+            while let Some(chunk) = self.chunks.pop() {
+                scratch.extend_from_slice(&chunk);
+            }
+        }
         for chunk in &self.chunks {
             scratch.extend_from_slice(chunk);
         }
@@ -77,7 +86,9 @@ impl<T: Copy + Ord> Chunked<T> {
             kept
         });
         self.len = scratch.len();
-        self.chunks.truncate(self.len.div_ceil(CHUNK_LEN));
+        let chunks = self.len.div_ceil(CHUNK_LEN);
+        self.chunks
+            .resize_with(chunks, || Vec::with_capacity(CHUNK_LEN));
         for (chunk, sorted) in self.chunks.iter_mut().zip(scratch.chunks(CHUNK_LEN)) {
             chunk.clear();
             chunk.extend_from_slice(sorted);
@@ -89,6 +100,21 @@ impl<T: Copy + Ord> Chunked<T> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_long_list_is_moved_and_whole() {
+        let items: Vec<u32> = (0..=u32::try_from(COPIED_LEN_MAX).unwrap()).rev().collect();
+        let mut list = Chunked::default();
+        list.extend_from_slice(&items);
+        list.sort_and_retain(&mut Vec::new(), |item, _| item % 3 == 0);
+        let kept: Vec<u32> = list.slices_from(0).flatten().copied().collect();
+        assert!(
+            kept.iter()
+                .copied()
+                .eq((0..list.len()).map(|n| 3 * u32::try_from(n).unwrap()))
+        );
+        assert_eq!(list.len(), items.len().div_ceil(3));
+    }
 
     proptest! {
         #[test]

@@ -37,14 +37,16 @@ impl SeveralCodes {
             // Taken, so that its memory is free before the database is written.
             let mut cards = std::mem::take(&mut *lock(&cards[number]));
             let mut several = Vec::new();
-            cards.sort_and_retain(scratch, |card, last| {
+            let mut last: Option<CardKey> = None;
+            cards.sort_and_retain(scratch, |card, _| {
                 let pair = card.elector_and_law();
                 let other_code =
-                    last.is_some_and(|last| last != card && last.elector_and_law() == pair);
+                    last.is_some_and(|last| last != *card && last.elector_and_law() == pair);
                 if other_code && several.last() != Some(&pair) {
                     several.push(pair);
                 }
-                true
+                last = Some(*card);
+                false // they were looked at in their order, and are not needed any more
             });
             lock(&pairs).extend(several);
             progress.add(1);

@@ -34,7 +34,12 @@ impl Gathered {
                 laws[usize::from(record.law())] += 1;
                 true
             });
-            lock(&rejects).extend(duplicates);
+            let mut rejects = lock(&rejects);
+            if duplicates.len() > rejects.len() {
+                std::mem::swap(&mut *rejects, &mut duplicates); // the shorter list is copied
+            }
+            rejects.append(&mut duplicates);
+            drop(rejects);
             std::iter::zip(lock(&counts).iter_mut(), laws).for_each(|(sum, more)| *sum += more);
             progress.add(1);
             Ok(())
