@@ -1,7 +1,9 @@
 """Removes all that we keep in Redis: a roll, what was voted, and what was published of it.
 
 Whoever calls this makes sure that nothing of it is anybody's vote. In this order: `stop_taking`,
-then the proof that nothing else is there, `drainer_seen`, `remove_all`, and at last `keys_left`.
+then the proof that nothing else is there, `drainer_seen`, `remove_all`, and at last `keys_left` and
+`remove_strays` until there are none. No roll can be loaded from the first step until the last key
+that names one is gone; whatever is of a roll afterwards is another's.
 """
 
 import asyncio
@@ -12,13 +14,15 @@ from shards import keys
 from shards.census import last_events, read_census, read_waiting
 from shards.client import ShardClient
 from shards.command import pack
-from shards.errors import Unavailable
+from shards.errors import RollConflict, Unavailable
 from shards.functions import fcall
 from shards.records import ONCE_BYTES
 from shards.roll import RollInfo
 
 OURS = "{[0-9a-f][0-9a-f]}:*"
 PING = b":ping"  # of edges and `scrutin doctor`, gone within a second: says nothing of anybody
+OF_ROLL = (b"meta", b"b:", b"r:", b"out")
+OF_ROLL_FROM = len(b"{xx}:")
 SCAN_COUNT = 1000
 KEYS_A_CALL = 500
 DRAINER_LOOK_S = 2.0  # a drainer writes every token some twice a second, unless it is held up
@@ -49,12 +53,18 @@ async def read_marks(client: ShardClient, info: RollInfo) -> set[Mark]:
 
 
 async def stop_taking(client: ShardClient) -> None:
-    """Have no shard take ballots any more, as before the end of a load; raises `Unavailable`."""
-    await client.call_each(lambda shard: pack("HDEL", keys.meta_key(shard), "ready"))
+    """Have no shard take ballots any more, nor a roll; raises `Unavailable`."""
+    await client.call_each(lambda shard: fcall("roll_stop", (keys.meta_key(shard),)))
+
+
+async def let_load(client: ShardClient) -> None:
+    """Let rolls be loaded again, of what `stop_taking` stopped; raises `Unavailable`."""
+    await client.call_each(lambda shard: pack("HDEL", keys.meta_key(shard), "removing"))
 
 
 async def take_again(client: ShardClient, roll_id: str) -> None:
     """Undo `stop_taking`; raises `Unavailable`, `ShardsError` when the roll is not there."""
+    await let_load(client)
     await client.call_each(lambda shard: fcall("roll_finish", (keys.meta_key(shard),), roll_id))
 
 
@@ -71,6 +81,20 @@ async def remove_all(client: ShardClient) -> None:
     metas = {keys.meta_key(shard) for shard in range(keys.SHARDS)}
     await _remove(client, (key for key in found if key not in metas))
     await _remove(client, (key for key in found if key in metas))
+
+
+async def remove_strays(client: ShardClient, left: Iterable[bytes]) -> None:
+    """Remove keys that came back, of `keys_left`.
+
+    Raises `RollConflict` when any is of a roll, and then removes none: somebody loaded it
+    meanwhile, and may vote on it. Raises `Unavailable`.
+    """
+    left = list(left)
+    if any(key[OF_ROLL_FROM:].startswith(OF_ROLL) for key in left):
+        raise RollConflict(
+            "the roll is removed, and one was loaded meanwhile, which is left as it is"
+        )
+    await _remove(client, left)
 
 
 async def keys_left(client: ShardClient) -> list[bytes]:

@@ -15,13 +15,16 @@ from edge.errors import AccuracyRefused
 from shards import keys
 from shards.beliefs import ElectionStatus, read_beliefs
 from shards.client import ShardClient
+from shards.errors import RollConflict
 from shards.roll import RollInfo
 from shards.wiping import (
     Mark,
     drainer_seen,
     keys_left,
+    let_load,
     read_marks,
     remove_all,
+    remove_strays,
     stop_taking,
     take_again,
 )
@@ -64,20 +67,19 @@ async def wipe(
     """Remove roll, votes and rows, if all votes are the deck's; may be killed and run again.
 
     `settle_s`: how long nothing may come back. Raises `AccuracyRefused`, after which nothing is
-    removed and ballots are taken as before, unless it says that something came back; and the
-    errors of the stores.
+    removed and ballots are taken as before, unless it says that something came back or was loaded;
+    and the errors of the stores.
     """
     status = await read_beliefs(redis)
     if status.info.roll_id != roll_id:
         raise AccuracyRefused(f"the roll loaded is another one, {status.info.roll_id}")
-    await check_all_of_deck(redis, clickhouse, status.info, deck)  # first without disturbing
     taking = _shards_taking(status) == keys.SHARDS  # else an earlier wipe was cut short
     try:
+        await check_all_of_deck(redis, clickhouse, status.info, deck)  # first without disturbing
         await stop_taking(redis)
         await check_at_rest(redis, clickhouse, deck)
     except BaseException:
-        if taking:
-            await take_again(redis, roll_id)
+        await (take_again(redis, roll_id) if taking else let_load(redis))
         raise
     await empty_tables(clickhouse)
     await _remove_for_good(redis, settle_s)
@@ -128,12 +130,16 @@ async def check_all_of_deck(
 async def _remove_for_good(redis: ShardClient, settle_s: float) -> None:
     """Remove every key until none comes back."""
     deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
+    await remove_all(redis)
     while True:
-        await remove_all(redis)
         await asyncio.sleep(settle_s)
         left = await keys_left(redis)
         if not left:
             return
+        try:
+            await remove_strays(redis, left)
+        except RollConflict as error:
+            raise AccuracyRefused(str(error)) from error
         if time.monotonic() > deadline_s:
             raise AccuracyRefused(
                 f"{len(left):,} keys came back to Redis: something still writes. Stop drainers and"

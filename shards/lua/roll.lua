@@ -3,6 +3,12 @@
 
 local FIELD_BYTES = 12
 
+local function check_not_removed(meta)
+  if not redis.call('HGET', meta, 'removing') then return nil end
+  return redis.error_reply('REMOVING a roll is being removed: wait for the end, or let what began it'
+    .. ' (`scrutin roll unload`, `scrutin rehearse-accuracy --wipe-only`) run again')
+end
+
 -- Opens a shard for loading, or confirms that it is open for the same roll. A law that is frozen
 -- keeps its window: it must be given as it is. One that has closed, by this server's clock, is not
 -- opened again unless that is asked for: its count may have been seen. A roll keeps its layout,
@@ -14,6 +20,8 @@ local FIELD_BYTES = 12
 -- Returns 'OK', 'READY' when the shard takes ballots already, 'LAYOUT' when it holds the roll in another
 -- layout, or the id of the other roll that it holds.
 local function roll_begin(keys, args)
+  local refusal = check_not_removed(keys[1])
+  if refusal then return refusal end
   local held = redis.call('HMGET', keys[1], 'roll', 'ready', 'info')
   if held[1] and held[1] ~= args[1] then return held[1] end
   local time = redis.call('TIME')
@@ -63,6 +71,8 @@ end
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id
 local function roll_finish(keys, args)
+  local refusal = check_not_removed(keys[1])
+  if refusal then return refusal end
   if redis.call('HGET', keys[1], 'replay') == 'open' then
     return redis.error_reply('REPLAYING a replay of this shard is not finished: run it again')
   end
@@ -95,7 +105,16 @@ local function roll_freeze(keys, args)
   return { now_ms, tonumber(frozen) }
 end
 
+-- Takes no ballot and lets no load begin or end any more; safe to repeat.
+-- KEYS  1 {xx}:meta
+local function roll_stop(keys)
+  redis.call('HSET', keys[1], 'removing', 1)
+  redis.call('HDEL', keys[1], 'ready')
+  return redis.status_reply('OK')
+end
+
 redis.register_function('scrutin_roll_begin', roll_begin)
 redis.register_function('scrutin_roll_freeze', roll_freeze)
 redis.register_function('scrutin_roll_fill', roll_fill)
 redis.register_function('scrutin_roll_finish', roll_finish)
+redis.register_function('scrutin_roll_stop', roll_stop)
