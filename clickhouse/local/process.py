@@ -1,6 +1,7 @@
 """The local engine as a child process."""
 
 import asyncio
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ class LocalClickHouse(LocalProcess):
         directory.mkdir(parents=True, exist_ok=True)
         self._port = port or free_ports(1)[0]
         self._start_timeout_s = start_timeout_s
+        self._temporary = directory / "temporary"
         argv = [sys.executable, "-P", "-m", "clickhouse.local", "--data", str(directory / "data")]
         argv += ["--port", str(self._port)]
         if password_file is not None:
@@ -48,7 +50,9 @@ class LocalClickHouse(LocalProcess):
             argv += ["--tls-key-file", str(certificate.key)]
             argv += ["--tls-authority-file", str(certificate.authority)]
         self._scheme = "http" if certificate is None else "https"
-        super().__init__("clickhouse", argv, log=directory / "clickhouse.log")
+        # Killed, the engine leaves what it made there: here, and until it is started again.
+        env = {"TMPDIR": str(self._temporary)}
+        super().__init__("clickhouse", argv, log=directory / "clickhouse.log", env=env)
 
     @property
     def url(self) -> str:
@@ -71,6 +75,8 @@ class LocalClickHouse(LocalProcess):
 
     def _starting(self) -> Iterator[float]:
         """Start the engine; yield how long to wait before the next look until it serves."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir()
         said_before = self.log.stat().st_size if self.log.exists() else 0
         super().start()
         deadline_s = time.monotonic() + self._start_timeout_s
