@@ -307,6 +307,7 @@ class ShardClient:
         loading = self._loads.get(lane)
         if loading is None or loading.done():
             loading = asyncio.gather(*(lane.submit(load) for load in self._load_functions))
+            loading.add_done_callback(_looked_at)
             self._loads[lane] = loading
         return loading
 
@@ -330,3 +331,9 @@ class ShardClient:
             await self.refresh()
         except Unavailable:
             return  # the map stays as it was; whoever needs it asks again
+
+
+def _looked_at(loading: asyncio.Future[list[Reply]]) -> None:
+    """Mark a load's error as seen: who waited for it may have run out of time."""
+    if not loading.cancelled():
+        loading.exception()

@@ -1,6 +1,7 @@
 """What the client does when servers have too little memory, no functions or too much to do."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -127,3 +128,25 @@ async def test_functions_of_another_version_are_left_alone(
         assert await store.cast(ballot, LAW, "oui", b"a" * 16) == Cast("accepted")
         libraries = [library[1].decode() for library in await redis.function_list()]
     assert {"scrutin_cast_0ld", name} <= set(libraries)
+
+
+async def test_a_load_that_fails_when_nobody_waits_any_more_is_no_error_of_its_own(
+    cluster: LocalCluster,
+) -> None:
+    """A call that ran out of time leaves it to the others; alone it would be logged by asyncio."""
+    complaints: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    client = await ShardClient.connect(RedisOptions(cluster.url, Durability("memory")))
+    try:
+        lane = client._routes[0]
+        assert lane is not None
+        client._loading(lane)
+        await client.aclose()
+        await asyncio.sleep(0)
+        client._loads.clear()
+        gc.collect()
+        await asyncio.sleep(0)
+        assert complaints == []
+    finally:
+        loop.set_exception_handler(None)
