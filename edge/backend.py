@@ -20,7 +20,7 @@ from shards.client import ShardClient
 from shards.election import Election
 from shards.errors import ConfigurationError, RollIncomplete, RollMissing, ShardsError, Unavailable
 from shards.results import ResultsSnapshot, read_results
-from shards.roll import RollStore
+from shards.roll import RollStore, check_laws
 from shards.status import read_windows
 
 LOOK_PAUSE_S = 1.0
@@ -173,12 +173,7 @@ class Backend:
             self.roll = None
             self._roll_is("missing", str(error))
             return
-        strange = sorted(law_id for law_id in roll.info.laws if not self.election.law(law_id))
-        if strange:
-            raise ConfigurationError(
-                f"the loaded roll has electors for {', '.join(strange)}, which the election file"
-                " lacks: give the election file that the roll was loaded with"
-            )
+        check_laws(roll.info, self.election)
         self.roll = roll
         self._watched.roll_is(roll.info.laws)
         self._roll_is("loaded", f"{roll.info.electors} electors, roll {roll.info.roll_id[:16]}")

@@ -9,7 +9,9 @@ from hashgen import CastCall
 from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
+from shards.election import Election
 from shards.errors import (
+    ConfigurationError,
     Overloaded,
     RollConflict,
     RollIncomplete,
@@ -99,6 +101,19 @@ class RollStore:
         if code == CastCode.FULL:
             raise Overloaded("Redis is nearly full: no new ballots are taken")
         return Cast("duplicate", code) if code > 0 else _DECISIONS[code]
+
+
+def check_laws(info: RollInfo, election: Election) -> None:
+    """Make sure that the election file has every law of the loaded roll.
+
+    Raises `ConfigurationError` that names the laws it lacks.
+    """
+    strange = sorted(law_id for law_id in info.laws if not election.law(law_id))
+    if strange:
+        raise ConfigurationError(
+            f"the loaded roll has electors for {', '.join(strange)}, which the election file"
+            " lacks: give the election file that the roll was loaded with"
+        )
 
 
 async def read_roll_info(client: ShardClient) -> RollInfo:

@@ -2,21 +2,56 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from rich.console import Console
 
-from clickhouse.connection import connect
-from clickhouse.errors import ClickHouseError
+from clickhouse.connection import connected
+from clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from clickhouse.readiness import unmigrated
 from edge import settings as declared
 from edge.cautions import roll_without_key
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
 from edge.errors import EdgeError
 from edge.settings import Settings
 from shards.client import ShardClient
-from shards.election import load_election
-from shards.errors import ShardsError, Unavailable
-from shards.roll import RollStore
+from shards.election import Election, load_election
+from shards.errors import (
+    ConfigurationError,
+    ElectionError,
+    RollMissing,
+    SchemeMismatch,
+    ShardsError,
+    Unavailable,
+)
+from shards.roll import RollStore, check_laws
+
+START_REDIS = "start the cluster and its replicas, or set SCRUTIN_REDIS_URL"
+Advice: TypeAlias = dict[type[Exception], str]  # by the kind of error: the first that it is of
+REDIS_ADVICE: Advice = {
+    ConfigurationError: "change what is named here: of a server with CONFIG SET and in its"
+    " configuration file, else in SCRUTIN_REDIS_URL or in the rights of its user",
+    ShardsError: START_REDIS,
+}
+ROLL_ADVICE: Advice = {
+    RollMissing: "load it with `scrutin roll load DIR --election FILE`",
+    Unavailable: START_REDIS,
+    SchemeMismatch: "set SCRUTIN_HASH_SCHEME and SCRUTIN_HASH_KEY_FILE as when the roll was made",
+    ShardsError: "name the right file with --election, or use the cluster that has its roll",
+}
+CLICKHOUSE_ADVICE: Advice = {
+    ClickHouseUnavailable: "start ClickHouse, or set SCRUTIN_CLICKHOUSE_URL",
+    ClickHouseError: "as a user who may, `scrutin migrate` brings the schema up to date and"
+    " `scrutin roles` gives drainers their grants; a table that was dropped comes from a copy"
+    " (docs/runbooks/disaster-recovery.md)",
+}
+
+
+class Seen(NamedTuple):
+    """What a check saw that found nothing wrong; `advice` is what to do about what is weak."""
+
+    text: str
+    advice: str = ""
 
 
 class Finding(NamedTuple):
@@ -26,6 +61,9 @@ class Finding(NamedTuple):
     ok: bool
     text: str
     advice: str = ""
+
+
+NO_REDIS = Finding("roll", True, "not looked at", "put Redis right first, then ask again")
 
 
 @with_settings(
@@ -40,12 +78,13 @@ def doctor(**flags: Any) -> int:  # noqa: ANN401 (one for each setting)
 
     async def work() -> int:
         settings = settings_of(flags)
+        redis = await _redis(settings)
         findings = [
             _environment(),
             _settings(settings),
             _election(settings),
-            await _redis(settings),
-            await _roll(settings),
+            redis,
+            await _roll(settings) if redis.ok else NO_REDIS,
             await _clickhouse(settings),
         ]
         console = Console(highlight=False)
@@ -55,7 +94,7 @@ def doctor(**flags: Any) -> int:  # noqa: ANN401 (one for each setting)
                 mark = "[yellow]weak [/]"
             console.print(f"{mark} {finding.check:<11}", end=" ")
             console.print(finding.text, markup=False)
-            if finding.advice or not finding.ok:
+            if finding.advice:
                 console.print(f"      {finding.advice}", markup=False)
         return EXIT_OK if all(finding.ok for finding in findings) else EXIT_FAILED
 
@@ -85,7 +124,7 @@ def _election(settings: Settings) -> Finding:
 
 
 async def _redis(settings: Settings) -> Finding:
-    async def look() -> str:
+    async def look() -> Seen:
         async with _Connected(settings) as client:
             await client.check_servers()
             if troubles := await client.ping():
@@ -93,30 +132,45 @@ async def _redis(settings: Settings) -> Finding:
             memory = await client.node_memory()
             unlimited = sum(node.max_bytes == 0 for node in memory.values())
             warning = f"; {unlimited} have no maxmemory: they never seem full" if unlimited else ""
-            return f"{len(memory)} primaries, writable ({settings.durability}){warning}"
+            return Seen(f"{len(memory)} primaries, writable ({settings.durability}){warning}")
 
-    return await _try("Redis", look, "start the cluster, or set SCRUTIN_REDIS_URL")
+    return await _try("Redis", look, REDIS_ADVICE)
 
 
 async def _roll(settings: Settings) -> Finding:
-    async def look() -> str:
+    """Hold the roll against the settings and the election file, as `serve` does."""
+
+    async def look() -> Seen:
         hasher = settings.hasher()
         async with _Connected(settings) as client:
             roll = await RollStore.open(
                 client, scheme=hasher.scheme, key_fingerprint=hasher.key_fingerprint
             )
-            return f"{roll.info.electors:,} electors, {len(roll.info.laws)} laws"
+        if election := _readable_election(settings):
+            check_laws(roll.info, election)
+        return Seen(f"{roll.info.electors:,} electors, {len(roll.info.laws)} laws")
 
-    return await _try("roll", look, "load it with `scrutin roll load DIR --election FILE`")
+    return await _try("roll", look, ROLL_ADVICE)
+
+
+def _readable_election(settings: Settings) -> Election | None:
+    """Return the election, None where the finding on the file says why there is none."""
+    try:
+        return load_election(settings.election_file())
+    except (EdgeError, ElectionError):
+        return None
 
 
 async def _clickhouse(settings: Settings) -> Finding:
-    async def look() -> str:
-        client = await connect(settings.clickhouse_url, timeout_s=5.0)
-        await client.close()
-        return f"version {client.server_version}"
+    async def look() -> Seen:
+        async with connected(settings.clickhouse_url, timeout_s=5.0) as client:
+            to_do = await unmigrated(client)
+            version = f"version {client.server_version}"
+        if to_do:
+            return Seen(f"{version}; {to_do}", "run `scrutin migrate`, or start a drainer")
+        return Seen(version)
 
-    return await _try("ClickHouse", look, "start ClickHouse, or set SCRUTIN_CLICKHOUSE_URL")
+    return await _try("ClickHouse", look, CLICKHOUSE_ADVICE)
 
 
 class _Connected:
@@ -140,8 +194,9 @@ def _check(name: str, look: Callable[[], str], advice: str = "") -> Finding:
         return Finding(name, False, str(error), advice)
 
 
-async def _try(name: str, look: Callable[[], Awaitable[str]], advice: str) -> Finding:
+async def _try(name: str, look: Callable[[], Awaitable[Seen]], advice: Advice) -> Finding:
     try:
-        return Finding(name, True, await look())
+        return Finding(name, True, *await look())
     except (EdgeError, ShardsError, ClickHouseError) as error:
-        return Finding(name, False, str(error), advice)
+        fitting = [text for kind, text in advice.items() if isinstance(error, kind)]
+        return Finding(name, False, str(error), fitting[0] if fitting else "")
