@@ -30,9 +30,16 @@ Decision = Literal["harmless", "suspect", "fault"]
 Action = Literal["claim", "resolve", "reopen"]
 Code = Literal["claimed", "resolved", "reopened", "held", "decided", "open", "undecided"]
 
-_CASE_ID = re.compile(r"[0-9a-f]{64}|unknown-\d{8}T\d\dZ|network-[0-9a-f]{16}-\d{8}T\d\dZ")
+_HOUR = "[0-9]{8}T[0-9]{2}Z"
+_PATTERN_ID = rf"(?:unknown|network-[0-9a-f]{{16}})-{_HOUR}"
+_CASE_ID = re.compile(rf"[0-9a-f]{{64}}|{_PATTERN_ID}")
 _AUDITOR = re.compile(r"\w[\w .@'’-]*")
-_LIKE_A_NAS = re.compile(r"(?<![0-9a-fA-F])(?:\d[ .-]?){8}\d(?![0-9a-fA-F])")
+# what a reason may quote: a ballot hash, in whatever text, and the id of another case
+_QUOTED = re.compile(
+    rf"(?<![0-9a-fA-F])[0-9a-fA-F]{{64}}(?![0-9a-fA-F])|(?<![^\W_]){_PATTERN_ID}(?![^\W_])"
+)
+# no more and no fewer: telephone numbers and times have others
+_NINE_DIGITS = re.compile(r"(?<!\d)\d(?:[\W_]*\d){8}(?!\d)")
 
 
 class ReviewCase(msgspec.Struct, frozen=True):
@@ -211,11 +218,12 @@ def checked_why(text: str) -> str:
     """Return a reason, its white space evened out.
 
     Raises `ReviewRefused` for none, one too long, and one that may hold a NAS: nothing online does.
+    That is nine digits with neither letters nor digits between them, but in what names a case.
     """
     why = " ".join(text.split())
     if not 0 < len(why) <= WHY_CHARACTERS_MAX or not why.isprintable():
         raise ReviewRefused(f"a reason has 1 to {WHY_CHARACTERS_MAX} characters")
-    if _LIKE_A_NAS.search(why):
+    if _NINE_DIGITS.search(_QUOTED.sub("x", why)):
         raise ReviewRefused("a reason must not hold nine digits together: they might be a NAS")
     return why
 
