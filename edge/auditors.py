@@ -38,9 +38,10 @@ ORDER = {"grown": 1, "open": 1, "claimed": 2, "resolved": 3}
 
 
 class Auditor(NamedTuple):
-    """Who is at the page. `name` is empty unless he may decide."""
+    """Who is at the page. `name` is empty unless he may decide; `refused`: what he gave is none."""
 
     name: str = ""
+    refused: bool = False
 
 
 class CaseView(NamedTuple):
@@ -207,6 +208,7 @@ class Auditors:
             language_of(request),
             status,
             name=auditor.name,
+            refused=auditor.refused,
             kind=kind,
             said=said,
             who=who,
@@ -258,7 +260,7 @@ class Auditors:
             try:
                 return Auditor(checked_auditor(shown.name))
             except ReviewRefused:
-                return Auditor()  # whoever gives no name may look
+                return Auditor(refused=bool(shown.name))  # whoever gives no name may look
         if hmac.compare_digest(shown.token, self._tokens.reading.encode()):
             return Auditor()
         if shown.token:

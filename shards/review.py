@@ -6,6 +6,7 @@ disks as a vote is.
 """
 
 import re
+import unicodedata
 from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
@@ -33,7 +34,7 @@ Code = Literal["claimed", "resolved", "reopened", "held", "decided", "open", "un
 _HOUR = "[0-9]{8}T[0-9]{2}Z"
 _PATTERN_ID = rf"(?:unknown|network-[0-9a-f]{{16}})-{_HOUR}"
 _CASE_ID = re.compile(rf"[0-9a-f]{{64}}|{_PATTERN_ID}")
-_AUDITOR = re.compile(r"\w[\w .@'’-]*")
+_NAME_SIGNS = " .@'’-_"
 # what a reason may quote: a ballot hash, in whatever text, and the id of another case
 _QUOTED = re.compile(
     rf"(?<![0-9a-fA-F])[0-9a-fA-F]{{64}}(?![0-9a-fA-F])|(?<![^\W_]){_PATTERN_ID}(?![^\W_])"
@@ -205,13 +206,23 @@ def checked_case_id(text: str) -> str:
 
 
 def checked_auditor(text: str) -> str:
-    """Return an auditor's name, spaces around it dropped; raises `ReviewRefused`."""
-    name = text.strip()
-    if len(name) > AUDITOR_CHARACTERS_MAX or not _AUDITOR.fullmatch(name):
+    """Return an auditor's name in NFC, spaces around it dropped: one however it was typed.
+
+    Raises `ReviewRefused`.
+    """
+    name = unicodedata.normalize("NFC", text.strip())
+    valid = re.match(r"\w", name) and all(map(_is_of_names, name))
+    if len(name) > AUDITOR_CHARACTERS_MAX or not valid:
         raise ReviewRefused(
-            f"an auditor's name has 1 to {AUDITOR_CHARACTERS_MAX} letters, digits, spaces or .@'-"
+            f"an auditor's name has 1 to {AUDITOR_CHARACTERS_MAX} letters, digits, spaces or"
+            f" {_NAME_SIGNS.strip()}, a letter or digit first"
         )
     return name
+
+
+def _is_of_names(char: str) -> bool:
+    """Say so of letters, digits, some signs and marks: many scripts write vowels as marks."""
+    return char.isalnum() or char in _NAME_SIGNS or unicodedata.category(char) in ("Mn", "Mc")
 
 
 def checked_why(text: str) -> str:

@@ -1,6 +1,7 @@
 """The auditors' pages: shut without a token, read-only with one, decided once."""
 
 import re
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -62,7 +63,9 @@ async def desk(redis: ShardClient) -> ReviewDesk:
     return desk
 
 
-async def form(http: httpx.AsyncClient, auth: tuple[str, str]) -> dict[str, str]:
+async def form(
+    http: httpx.AsyncClient, auth: tuple[str, str] | tuple[bytes, bytes]
+) -> dict[str, str]:
     """Return the hidden fields of the one form that the page has."""
     page = await http.get("/review", auth=auth)
     assert page.status_code == 200
@@ -127,6 +130,30 @@ async def test_a_case_is_taken_and_decided(http: httpx.AsyncClient, desk: Review
         ("claim", "Aude", ""),
         ("resolve", "Aude", "suspect"),
     ]
+
+
+async def test_one_auditor_in_two_spellings(http: httpx.AsyncClient, desk: ReviewDesk) -> None:
+    composed, apart = [
+        (unicodedata.normalize(form, "Zoë Côté अनीता").encode(), WRITING.encode())
+        for form in ("NFC", "NFD")
+    ]
+    fields = await form(http, apart)
+    assert (await http.post("/review/claim", data=fields, auth=apart)).status_code == 303
+    data = {**await form(http, composed), "decision": "harmless", "why": "why"}
+    assert (await http.post("/review/resolve", data=data, auth=composed)).status_code == 303
+    entries = await desk.history(fields["case"])
+    assert [entry.auditor for entry in entries] == ["Zoë Côté अनीता"] * 2
+
+
+async def test_a_name_that_is_refused_is_told_why(
+    http: httpx.AsyncClient, desk: ReviewDesk
+) -> None:
+    refused = await http.get("/review", auth=("<Aude>", WRITING))
+    assert "This name cannot be used." in refused.text
+    assert "Aude" not in refused.text
+    assert "<form" not in refused.text
+    for nobody in (("", WRITING), ("<Aude>", READING)):
+        assert "This name cannot be used." not in (await http.get("/review", auth=nobody)).text
 
 
 async def test_two_auditors_press_at_once(http: httpx.AsyncClient, desk: ReviewDesk) -> None:

@@ -1,5 +1,6 @@
 """What may be put down in the trail."""
 
+import unicodedata
 from itertools import combinations, groupby
 from string import hexdigits
 
@@ -16,8 +17,34 @@ def test_names(name: str) -> None:
     assert checked_auditor(name) == name.strip()
 
 
+@pytest.mark.parametrize("name", ["Zoë Côté", "अनीता", "กัญญา", "Nguyễn Thị", "x̂"])
+def test_a_name_is_one_however_it_was_typed(name: str) -> None:
+    spellings = {unicodedata.normalize(form, name) for form in ("NFC", "NFD")}
+    assert {checked_auditor(f" {spelling} ") for spelling in spellings} == {
+        unicodedata.normalize("NFC", name)
+    }
+
+
+def test_marks_count_with_their_letters() -> None:
+    assert len(checked_auditor("e\u0301" * 64)) == 64
+
+
 @pytest.mark.parametrize(
-    "name", ["", " ", "x" * 65, "a\nb", "=1+1", "-", "<b>", "a\x00", "\u202ea"]
+    "name",
+    [
+        "",
+        " ",
+        "x" * 65,
+        "a\nb",
+        "=1+1",
+        "-",
+        "<b>",
+        "a\x00",
+        "\u202ea",
+        "\u0301a",
+        "a\u200b",
+        "a\ufffd",
+    ],
 )
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(ReviewRefused):
