@@ -20,6 +20,7 @@ from shards.errors import ReviewRefused
 from shards.functions import fcall
 
 CLAIM_MINUTES = 30
+CLAIM_MINUTES_MIN = 1 / 60  # less is over before anybody can decide
 CLAIM_MINUTES_MAX = 24 * 60
 CALLS_MAX = 1000  # at once
 AUDITOR_CHARACTERS_MAX = 64
@@ -113,8 +114,10 @@ class ReviewDesk:
         self, case: ReviewCase, auditor: str, act_id: UUID, *, minutes: float = CLAIM_MINUTES
     ) -> Outcome:
         """Take a case for so long; raises `ReviewRefused`, `Unavailable`."""
-        if not 0 < minutes <= CLAIM_MINUTES_MAX:
-            raise ReviewRefused(f"a case is claimed for up to {CLAIM_MINUTES_MAX:,} minutes")
+        if not CLAIM_MINUTES_MIN <= minutes <= CLAIM_MINUTES_MAX:
+            raise ReviewRefused(
+                f"a case is claimed for a second or more, up to {CLAIM_MINUTES_MAX:,} minutes"
+            )
         lease_ms = round(minutes * 60_000)
         return await self._act(
             "claim", case.case_id, auditor, act_id, str(case.attempts), str(lease_ms)

@@ -73,6 +73,8 @@ async def test_from_votes_to_an_export(
     decide = ("review", "resolve", ours, "--decision", "harmless", "--why")
     unclaimed = "scrutin: nobody has this case: claim it first\n"
     assert await scrutin(*decide, "x", **stores) == (1, "", unclaimed)
+    code, out, errors = await scrutin("review", "claim", ours, "--minutes", "0.00001", **stores)
+    assert (code, out, "for a second or more" in errors) == (2, "", True)
     assert (await scrutin("review", "claim", ours, **stores))[0] == 0
     code, _, errors = await scrutin("review", "claim", ours, **{**stores, "auditor": "Béa"})
     assert (code, errors) == (1, "scrutin: Aude has this case\n")
