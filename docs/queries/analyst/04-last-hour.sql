@@ -3,7 +3,14 @@ WITH assumeNotNull((SELECT max(minute) FROM scrutin.turnout_by_minute)) AS lates
 SELECT
     minute,
     sum(ballots) AS total
-FROM scrutin.turnout_by_minute
-WHERE minute > latest - INTERVAL 1 HOUR
+FROM
+(
+    SELECT minute, ballots
+    FROM scrutin.turnout_by_minute
+    WHERE minute > latest - INTERVAL 1 HOUR
+    UNION ALL
+    SELECT latest - INTERVAL arrayJoin(range(60)) MINUTE, 0
+    WHERE toUnixTimestamp(latest) > 0
+)
 GROUP BY minute
-ORDER BY minute WITH FILL FROM latest - INTERVAL 59 MINUTE TO latest + INTERVAL 1 MINUTE STEP 60
+ORDER BY minute

@@ -57,3 +57,12 @@ async def test_answers_as_plain_python_does(
     expected = list(ANSWERS[query.name](Day(events)))
     assert expected, "nothing is asked of this query"
     assert found == expected
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
+async def test_answers_before_the_first_ballot(
+    client: AsyncClient, clickhouse_server: LocalClickHouse, query: Query
+) -> None:
+    async with connected(clickhouse_server.url.replace("://", f"://{query.role}@")) as asking:
+        found = await rows(asking, query.statement)
+    assert all(not any(row) for row in found), "nothing, or nothing but zeros"
