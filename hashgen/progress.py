@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PLAIN_INTERVAL_S = 5.0
+RATE_TIME_S_MIN = 1.0  # a rate of less time says nothing
 
 Report = Callable[[str, int, int], None]
 """Called with (phase, done, total); total 0 means unknown."""
@@ -25,21 +26,26 @@ def reporting(units: dict[str, str]) -> Iterator[Report]:
 
 
 class PlainReport:
-    """A line to stderr every few seconds, for logs."""
+    """A line to stderr every few seconds, for logs.
+
+    A phase reports first when part of it is done: it began with the reporting, or when the phase
+    before reported last.
+    """
 
     def __init__(self, units: dict[str, str]) -> None:
         self._units = units
         self._started_s: dict[str, float] = {}
-        self._printed_s = time.monotonic()
+        self._printed_s = self._reported_s = time.monotonic()
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Print the phase's state if the last line is old enough."""
+        """Print the phase's state if the last line is old enough, and the phase too."""
         now_s = time.monotonic()
-        started_s = self._started_s.setdefault(phase, now_s)
-        if now_s - self._printed_s < PLAIN_INTERVAL_S:
+        phase_s = now_s - self._started_s.setdefault(phase, self._reported_s)
+        self._reported_s = now_s
+        if now_s - self._printed_s < PLAIN_INTERVAL_S or phase_s < RATE_TIME_S_MIN:
             return
         self._printed_s = now_s
-        rate = done / max(now_s - started_s, 1e-9)
+        rate = done / phase_s
         line = f"{phase}: {rate_text(rate, self._units[phase])}"
         if total and rate:
             line += f", {100 * done / total:.0f} %, {(total - done) / rate:.0f} s left"
