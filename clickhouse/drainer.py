@@ -21,7 +21,7 @@ from clickhouse.publisher import TallyPublisher
 from clickhouse.sink import BLOCK_ROWS_MAX, VoteSink
 from shards.client import ShardClient
 from shards.errors import Unavailable
-from shards.outbox import Outbox, OutboxBatch, OutboxDepth
+from shards.outbox import Outbox, OutboxBatch
 
 RECOUNT_LOOK_S = 1.0
 MAP_LOOK_S = 5.0  # as often as an edge: a batch waits for every replica there is
@@ -36,16 +36,14 @@ class DrainOptions(msgspec.Struct, frozen=True):
     not full, so that inserts stay few and large. `publish_ms` is the least time between two
     tallies: less than the pace, or every other batch would come too early for one. Attempts that
     are stored within `settle_ms` of their time are counted without reading all others anew.
-    `depth_ms` is the least time between two looks at the outbox's depth. Failures are followed by
-    random pauses whose bound doubles from `backoff_ms_min` to `backoff_ms_max`. A stop leaves
-    `stop_grace_ms` to the batch in hand.
+    Failures are followed by random pauses whose bound doubles from `backoff_ms_min` to
+    `backoff_ms_max`. A stop leaves `stop_grace_ms` to the batch in hand.
     """
 
     rows_max: int = 100_000
     pace_ms: int = 500
     publish_ms: int = 250
     settle_ms: int = 5000
-    depth_ms: int = 1000
     backoff_ms_min: int = 100
     backoff_ms_max: int = 5000
     stop_grace_ms: int = 3000
@@ -55,7 +53,7 @@ class DrainOptions(msgspec.Struct, frozen=True):
             raise ValueError(f"rows_max must be between 1 and {BLOCK_ROWS_MAX - 1}")
         if not 0 < self.backoff_ms_min <= self.backoff_ms_max:
             raise ValueError("backoff_ms_min must be positive and at most backoff_ms_max")
-        times_ms = self.pace_ms, self.publish_ms, self.settle_ms, self.depth_ms, self.stop_grace_ms
+        times_ms = self.pace_ms, self.publish_ms, self.settle_ms, self.stop_grace_ms
         if min(times_ms) < 0:
             raise ValueError("times must not be negative")
 
@@ -65,9 +63,6 @@ class DrainObserver(Protocol):
 
     def inserted(self, rows: int, seconds: float) -> None:
         """Count a batch that both tables have."""
-
-    def depth(self, depths: list[OutboxDepth]) -> None:
-        """Note what waits in the outbox, by shard group."""
 
     def clickhouse_up(self, up: bool) -> None:
         """Note whether ClickHouse answered the latest time."""
@@ -96,7 +91,6 @@ class Drainer:
         self._options = options
         self._observer = observer
         self._pending: OutboxBatch | None = None
-        self._depth_due_s = 0.0
         self._map_due_s = 0.0
         self._failures = 0
 
@@ -156,7 +150,6 @@ class Drainer:
             began_s = time.monotonic()
             try:
                 rows = await self.run_once()
-                await self._observe_depth()
             except (ClickHouseUnavailable, Unavailable) as error:
                 await _pause(stop, self._failed(error))
             except ClickHouseRejected as error:
@@ -199,11 +192,6 @@ class Drainer:
             await asyncio.sleep(self._outbox.lease_ms / 3000)
             with contextlib.suppress(Unavailable):  # the trim will tell whether it was lost
                 await self._outbox.renew(batch)
-
-    async def _observe_depth(self) -> None:
-        if self._observer and time.monotonic() >= self._depth_due_s:
-            self._observer.depth(await self._outbox.depth())
-            self._depth_due_s = time.monotonic() + self._options.depth_ms / 1000
 
     def _failed(self, error: Exception) -> float:
         """Note a failure and return the pause in seconds that follows it."""

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from clickhouse.errors import ClickHouseUnavailable
 from edge import collector
+from edge.depth import depth_measured
 from edge.draining import RETRY_PAUSE_S, DrainKeeper, DrainMetrics
 from edge.errors import StartError
 from edge.metrics import make_registry
@@ -25,10 +26,12 @@ async def drain_until_stopped(
     """
     settings.check_tls()
     registry = make_registry()
-    keeper = DrainKeeper(settings, DrainMetrics(registry))
-    with contextlib.ExitStack() as stack:
+    metrics = DrainMetrics(registry)
+    keeper = DrainKeeper(settings, metrics)
+    async with contextlib.AsyncExitStack() as stack:
         if metrics_port is not None:
             stack.callback(_serve_metrics(metrics_host, metrics_port, settings, registry))
+        await stack.enter_async_context(depth_measured(settings.redis_options(), metrics.depth))
         collector.settle()
         while not stop.is_set():
             try:

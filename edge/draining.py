@@ -16,6 +16,7 @@ from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.errors import ClickHouseError, ClickHouseUnavailable
 from clickhouse.migrations import migrate
 from clickhouse.review_keeper import ReviewKeeper
+from edge.depth import depth_measured
 from edge.settings import Settings
 from shards.client import ShardClient
 from shards.errors import ShardsError, Unavailable
@@ -39,6 +40,7 @@ class DrainMetrics:
         self._oldest_age = Gauge(
             "outbox_oldest_age_seconds", "Age of the oldest of them", registry=registry
         )
+        self._oldest_age.set(math.nan)  # nobody has looked yet
         self._insert = Histogram(
             "clickhouse_insert_seconds",
             "Time of a batch's insert",
@@ -84,6 +86,11 @@ class DrainKeeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Drain until `stop` is set. Never raises: a failure is logged and shows in `state`."""
+        async with depth_measured(self._settings.redis_options(), self._metrics.depth):
+            await self._keep_draining(stop)
+        self.state = "stopped"
+
+    async def _keep_draining(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             pause_s = REFUSED_PAUSE_S
             try:
@@ -100,7 +107,6 @@ class DrainKeeper:
                 logger.exception("the drainer failed; it starts again in %g s", pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause_s)
-        self.state = "stopped"
 
     async def drain(self, stop: asyncio.Event) -> None:
         """Connect, migrate and drain until `stop` is set.

@@ -21,7 +21,7 @@ from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
 from shards.events import OutboxEvent
-from shards.outbox import Outbox, OutboxDepth
+from shards.outbox import Outbox
 from shards.results import LawTally, ResultsSnapshot, read_results
 from shards.roll import RollStore
 from tests.support.clickhouse import (
@@ -34,9 +34,7 @@ from tests.support.clickhouse import (
 from tests.support.rolls import load, make_roll, open_election
 
 FIRST_MS = 1_790_000_000_000
-QUICK = DrainOptions(
-    rows_max=300, pace_ms=5, publish_ms=20, depth_ms=10, backoff_ms_min=10, backoff_ms_max=50
-)
+QUICK = DrainOptions(rows_max=300, pace_ms=5, publish_ms=20, backoff_ms_min=10, backoff_ms_max=50)
 
 
 class Log:
@@ -44,15 +42,11 @@ class Log:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.depths: list[int] = []
         self.up: list[bool] = []
 
     def inserted(self, rows: int, seconds: float) -> None:
         assert seconds > 0
         self.rows += rows
-
-    def depth(self, depths: list[OutboxDepth]) -> None:
-        self.depths.append(sum(depth.events for depth in depths))
 
     def clickhouse_up(self, up: bool) -> None:
         if [up] != self.up[-1:]:
@@ -156,7 +150,6 @@ async def test_drains_and_publishes(
     await assert_agrees(client, events)
     assert log.rows == len(events)
     assert log.up == [True]
-    assert log.depths
 
 
 async def test_a_ballot_that_was_accepted_twice_ends_counted_once(
