@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterable
 
 import pytest
@@ -270,3 +271,40 @@ def lease_of(batch: OutboxBatch) -> tuple[int, bytes]:
     """Return the call that reads who holds the batch's first shard."""
     shard = next(iter(batch.leases))
     return shard, pack("GET", keys.lease_key(shard))
+
+
+def guesses(shard: int, count: int) -> list[tuple[int, bytes]]:
+    """Return calls that append refused attempts to a shard, as many as somebody may send there."""
+    key, ballot = keys.outbox_key(shard), bytes([shard]) + bytes(31)
+    vote = ("h", ballot, "l", LAW, "v", "oui", "s", "invalid", "r", bytes(16), "n", 0)
+    return [(shard, pack("XADD", key, "*", *vote))] * count
+
+
+async def test_a_batch_is_filled_by_shards_that_have_more(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    """Else one that is flooded, beside others that are not, would empty by a 256th of a batch."""
+    ballots = await vote(store, roll, 0, 300)
+    assert len({ballot[0] for ballot in ballots}) > 100
+    flooded = next(iter(ballots))[0]
+    await client.call_in_turn(guesses(flooded, 900))
+    batch = await Outbox(client, owner="a").read(1000)
+    assert ballots - {ballot for ballot in ballots if ballot[0] == flooded} < hashes(batch)
+    assert len(batch.events) == 1000
+
+
+async def test_several_that_have_more_share_what_is_left(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    for shard, count in {3: 10, 100: 300, 200: 250, 255: 40}.items():
+        await client.call_in_turn(guesses(shard, count))
+    batch = await Outbox(client, owner="a").read(200)
+    assert Counter(event.shard for event in batch.events) == {3: 10, 100: 75, 200: 75, 255: 40}
+
+
+async def test_no_shard_gives_more_than_its_server_can_read_at_once(
+    store: RollStore, client: ShardClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "SHARE_ROWS_MAX", 50)
+    await client.call_in_turn(guesses(7, 80))
+    assert len((await Outbox(client, owner="a").read(1000)).events) == 50
