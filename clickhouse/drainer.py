@@ -20,10 +20,11 @@ from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.publisher import TallyPublisher
 from clickhouse.sink import BLOCK_ROWS_MAX, VoteSink
 from shards.client import ShardClient
-from shards.errors import Unavailable
+from shards.errors import StrangeEntry, Unavailable
 from shards.outbox import Outbox, OutboxBatch
 
 RECOUNT_LOOK_S = 1.0
+LEFT_OUT_SAID_S = 60.0  # somebody has to act: do not fill the log meanwhile
 MAP_LOOK_S = 5.0  # as often as an edge: a batch waits for every replica there is
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Drainer:
         self._observer = observer
         self._pending: OutboxBatch | None = None
         self._map_due_s = 0.0
+        self._left_out_due_s = 0.0
         self._failures = 0
 
     async def run_once(self) -> int:
@@ -107,6 +109,7 @@ class Drainer:
             await self._redis.refresh()
             self._map_due_s = time.monotonic() + MAP_LOOK_S
         batch = self._pending or await self._outbox.read(self._options.rows_max)
+        self._say_left_out(batch.left_out)
         complete_until_ms = batch.complete_until_ms
         if batch.events:
             self._pending = batch
@@ -192,6 +195,12 @@ class Drainer:
             await asyncio.sleep(self._outbox.lease_ms / 3000)
             with contextlib.suppress(Unavailable):  # the trim will tell whether it was lost
                 await self._outbox.renew(batch)
+
+    def _say_left_out(self, errors: list[StrangeEntry]) -> None:
+        if errors and time.monotonic() >= self._left_out_due_s:
+            self._left_out_due_s = time.monotonic() + LEFT_OUT_SAID_S
+            for error in errors:
+                log.error("A shard is not drained: %s", error)
 
     def _failed(self, error: Exception) -> float:
         """Note a failure and return the pause in seconds that follows it."""

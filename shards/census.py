@@ -73,7 +73,10 @@ async def last_events(client: ShardClient, shards: Iterable[int]) -> dict[int, E
 
 
 async def read_waiting(client: ShardClient, shard: int, last: EventId) -> list[OutboxEvent]:
-    """Read the events up to `last` that are still in a shard's outbox; raises `Unavailable`."""
+    """Read the events up to `last` that are still in a shard's outbox.
+
+    Raises `Unavailable` and `StrangeEntry`.
+    """
     events: list[OutboxEvent] = []
     start = "-"
     while True:

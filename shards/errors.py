@@ -9,6 +9,7 @@ ShardsError
 │   ├── RollLost            a roll that took ballots has lost part of its electors
 │   ├── ReplayRefused       ballots of earlier do not fit into this cluster
 │   └── ReviewRefused       an auditor's name or reason, or a case's id, is none
+├── StrangeEntry            permanent: an outbox holds what is no attempt
 └── Unavailable             passing: the same call may succeed later
     ├── NotConfirmed        it may have been recorded, but durability was not confirmed
     ├── Overloaded          too many calls wait already; this one was not sent
@@ -51,6 +52,10 @@ class ReviewRefused(ConfigurationError):
 
 class RollLost(ConfigurationError):
     """Part of a roll that took ballots is gone; who voted is to be rebuilt, not forgotten."""
+
+
+class StrangeEntry(ShardsError):
+    """An outbox holds an entry that is no attempt; the message says which, and what to do."""
 
 
 class Unavailable(ShardsError):

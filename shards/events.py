@@ -3,8 +3,15 @@
 from typing import NamedTuple
 
 from shards.connection import Reply
+from shards.errors import StrangeEntry
+from shards.keys import outbox_key
 
 EventId = tuple[int, int]  # stream ms, stream seq
+
+NAMES = [b"h", b"l", b"v", b"s", b"r", b"n"]  # in the order of lua/cast.lua
+VOTES = {b"oui": "oui", b"non": "non"}
+STATUSES = {b"accepted": "accepted", b"duplicate": "duplicate", b"invalid": "invalid"}
+HASH_BYTES, REQUEST_ID_BYTES = 32, 16
 
 
 class OutboxEvent(NamedTuple):
@@ -33,22 +40,39 @@ def encode_event_id(event_id: EventId) -> bytes:
 
 
 def decode_events(shard: int, entries: list[Reply]) -> list[OutboxEvent]:
-    """Make events of a shard's stream entries."""
+    """Make events of a shard's stream entries; raises `StrangeEntry`."""
     events = []
     for event_id, fields in entries:
         ms, _, seq = event_id.partition(b"-")
-        # names and values in turn, their order fixed by lua/cast.lua: h, l, v, s, r, n
-        vote_hash, law_id, vote, status, request_id, attempt = fields[1::2]
-        event = OutboxEvent(
-            shard,
-            int(ms),
-            int(seq),
-            vote_hash,
-            law_id.decode(),
-            vote.decode(),
-            status.decode(),
-            request_id,
-            int(attempt),
-        )
+        try:
+            vote_hash, law_id, vote, status, request_id, attempt = fields[1::2]
+            event = OutboxEvent(
+                shard,
+                int(ms),
+                int(seq),
+                vote_hash,
+                law_id.decode(),
+                VOTES[vote],
+                STATUSES[status],
+                request_id,
+                int(attempt),
+            )
+        except (ValueError, KeyError):
+            raise _strange(shard, event_id) from None
+        if (
+            fields[::2] != NAMES
+            or len(vote_hash) != HASH_BYTES
+            or len(request_id) != REQUEST_ID_BYTES
+        ):
+            raise _strange(shard, event_id)
         events.append(event)
     return events
+
+
+def _strange(shard: int, event_id: bytes) -> StrangeEntry:
+    key, entry = outbox_key(shard).decode(), event_id.decode()
+    return StrangeEntry(
+        f"{key} holds an entry that is no attempt, {entry}, and its attempts wait. Nothing of "
+        f"Scrutin's writes one: look at it (XRANGE {key} {entry} {entry}), "
+        f"then remove it (XDEL {key} {entry})"
+    )

@@ -11,6 +11,8 @@ from shards import keys
 from shards.client import ShardClient
 from shards.command import pack
 from shards.completeness import Fence, Watermark
+from shards.connection import Reply
+from shards.errors import StrangeEntry
 from shards.events import EventId, OutboxEvent, decode_event_id, decode_events, encode_event_id
 from shards.functions import fcall
 
@@ -25,7 +27,7 @@ class OutboxBatch(msgspec.Struct, frozen=True):
     `trims`: the last event id of each shard in the batch. `token` names exactly this batch.
     `complete_until_ms`: every event decided before this server time is in this batch or was
     trimmed before it; None when there is no such time since the batch before. `leases`: the token
-    of the lease under which each shard was read.
+    of the lease under which each shard was read. `left_out`: why some shards give nothing.
     """
 
     events: list[OutboxEvent]
@@ -33,6 +35,7 @@ class OutboxBatch(msgspec.Struct, frozen=True):
     token: str
     complete_until_ms: int | None
     leases: dict[int, int] = {}
+    left_out: list[StrangeEntry] = []
 
 
 class OutboxDepth(NamedTuple):
@@ -62,8 +65,9 @@ class Outbox:
 
         A shard that no primary serves is left for later, and so is one whose primary changes
         meanwhile: an old one that wakes may be asked for what the new one has fenced, and has
-        events of its own, never confirmed. Raises `Unavailable` when none answers: nothing is
-        lost, read again.
+        events of its own, never confirmed. One with an entry that is no attempt is left out until
+        somebody has looked at it. Raises `Unavailable` when none answers: nothing is lost, read
+        again.
         """
         moves = self._client.moves()
         fences = await self._fence()
@@ -75,18 +79,21 @@ class Outbox:
         moved = [now != before for now, before in zip(self._client.moves(), moves, strict=True)]
         events: list[OutboxEvent] = []
         trims: dict[int, EventId] = {}
+        left_out: list[StrangeEntry] = []
         name = hashlib.sha256()
         for shard, entries in slices.items():
             if not entries or moved[shard]:  # trimmed by another drainer meanwhile
                 continue
+            try:
+                events += await _decode(shard, entries)
+            except StrangeEntry as error:
+                left_out.append(error)
+                continue
             name.update(b"%02x %b %b\n" % (shard, entries[0][0], entries[-1][0]))
-            for first in range(0, len(entries), DECODED_AT_ONCE):
-                events += decode_events(shard, entries[first : first + DECODED_AT_ONCE])
-                await asyncio.sleep(0)  # an edge that votes wait for may share this loop
             trims[shard] = decode_event_id(entries[-1][0])
         leases = {shard: readable[shard].lease for shard in trims}
         complete_until_ms = self._complete_until(fences, trims)
-        return OutboxBatch(events, trims, name.hexdigest(), complete_until_ms, leases)
+        return OutboxBatch(events, trims, name.hexdigest(), complete_until_ms, leases, left_out)
 
     async def renew(self, batch: OutboxBatch) -> None:
         """Keep the batch's leases while it is being stored; raises `Unavailable`."""
@@ -191,6 +198,15 @@ def _share(lengths: Iterable[int], rows_max: int) -> int:
             break
         left -= length
     return min(share, SHARE_ROWS_MAX)
+
+
+async def _decode(shard: int, entries: list[Reply]) -> list[OutboxEvent]:
+    """Decode all of a shard or nothing; raises `StrangeEntry`."""
+    events: list[OutboxEvent] = []
+    for first in range(0, len(entries), DECODED_AT_ONCE):
+        events += decode_events(shard, entries[first : first + DECODED_AT_ONCE])
+        await asyncio.sleep(0)  # an edge that votes wait for may share this loop
+    return events
 
 
 def _slice_command(shard: int, fence: Fence, count: int) -> bytes:

@@ -308,3 +308,27 @@ async def test_no_shard_gives_more_than_its_server_can_read_at_once(
     monkeypatch.setattr(outbox_module, "SHARE_ROWS_MAX", 50)
     await client.call_in_turn(guesses(7, 80))
     assert len((await Outbox(client, owner="a").read(1000)).events) == 50
+
+
+async def test_a_shard_with_an_entry_that_is_no_attempt_keeps_all_it_has(
+    store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    """The others are read meanwhile, and nothing says that the count is complete."""
+    before = await vote(store, roll, 0, 200)
+    shard = next(iter(before))[0]
+    entry = await client.call(shard, pack("XADD", keys.outbox_key(shard), "*", "note", "a test"))
+    ballots = before | await vote(store, roll, 200, 200)
+    held = {ballot for ballot in ballots if ballot[0] == shard}
+    outbox = Outbox(client, owner="a")
+    for expected in (ballots - held, set()):
+        batch = await outbox.read(10_000)
+        assert hashes(batch) == expected
+        assert batch.complete_until_ms is None
+        assert [entry.decode() in str(error) for error in batch.left_out] == [True]
+        assert await outbox.trim(batch) == []
+    assert sum(group.events for group in await outbox.depth()) == len(held) + 1
+    await client.call(shard, pack("XDEL", keys.outbox_key(shard), entry))
+    batch = await outbox.read(10_000)
+    assert hashes(batch) == held
+    assert batch.complete_until_ms is not None
+    assert batch.left_out == []
