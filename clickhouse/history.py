@@ -78,14 +78,27 @@ class History:
     async def complete_ballots(self, shards: range) -> None:
         """Add the ballots that vote_audit has and `ballots` lacks; safe to repeat.
 
-        A drainer stores `vote_audit` first, and may have ended in between.
+        A drainer stores `vote_audit` first, and may have ended in between. Raises
+        ClickHouseUnavailable, also when they are still missing after, ClickHouseRejected.
         """
+        missing = await self._ballots_missing(shards)
+        if not missing:
+            return
         with classified():
             await self._client.command(
                 read_query("complete_ballots"),
                 parameters=_bounds(shards),
                 settings={"insert_deduplicate": 0},
             )
+        # Those that are missing only now are on their way: a drainer is between its two inserts.
+        if left := missing & await self._ballots_missing(shards):
+            raise ClickHouseUnavailable(
+                f"an insert was answered, but ballots lacks {len(left):,} ballots of it"
+            )
+
+    async def _ballots_missing(self, shards: range) -> set[tuple[str, str]]:
+        bounds = _bounds(shards)
+        return set(await read_rows(self._client, "ballots_missing", tuple[str, str], bounds))
 
     async def _read(self, query: str, table: Table, shards: range) -> list[tuple[Any, ...]]:
         least = await count_events(self._client, table, shards)

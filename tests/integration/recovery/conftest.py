@@ -11,10 +11,12 @@ from clickhouse.connection import connect
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.migrations import migrate
 from shards.client import ShardClient
+from shards.events import OutboxEvent
 from shards.localcluster import LocalCluster
 from shards.options import Durability, RedisOptions
 from shards.roll import RollStore
 from tests.support.ballots import Answered, cast_all, draw
+from tests.support.clickhouse import random_events
 from tests.support.draining import drain
 from tests.support.rolls import Roll, empty, load, make_roll, open_election
 
@@ -40,6 +42,11 @@ class Day(NamedTuple):
         await drain(self.redis, self.clickhouse)
 
 
+async def emptied(client: AsyncClient) -> AsyncClient:
+    await client.command("DROP DATABASE scrutin SYNC")
+    return client
+
+
 @pytest.fixture(scope="session")
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClickHouse]:
     with LocalClickHouse(tmp_path_factory.mktemp("clickhouse")) as server:
@@ -61,6 +68,11 @@ async def clickhouse(clickhouse_server: LocalClickHouse) -> AsyncIterator[AsyncC
     await migrate(client)
     yield client
     await client.close()
+
+
+@pytest.fixture
+def events() -> list[OutboxEvent]:
+    return random_events(random.Random(8), 3000, first_ms=1_790_000_000_000)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import random
 from pathlib import Path
 
 import msgspec
@@ -20,19 +19,9 @@ from clickhouse.sink import VoteSink
 from clickhouse.verify import Verifier
 from hashgen.errors import UsageError
 from shards.events import OutboxEvent
-from tests.integration.recovery.conftest import Day
-from tests.support.clickhouse import assert_agrees, batch_of, random_events
+from tests.integration.recovery.conftest import Day, emptied
+from tests.support.clickhouse import assert_agrees, batch_of
 from tests.support.liar import PAGE, Liar
-
-
-@pytest.fixture
-def events() -> list[OutboxEvent]:
-    return random_events(random.Random(8), 3000, first_ms=1_790_000_000_000)
-
-
-async def emptied(client: AsyncClient) -> AsyncClient:
-    await client.command("DROP DATABASE scrutin SYNC")
-    return client
 
 
 async def test_restored_tables_say_the_same(
