@@ -96,7 +96,7 @@ async def restore(
     MigrationError, ClickHouseRejected.
     """
     manifest = await asyncio.to_thread(_check, directory)
-    await migrate(client)
+    await migrate(client, mend=True)
     if not add and any(await History(client).rows()):
         raise BackupError(
             "the tables hold rows. If these are of the same election, left by an interrupted "

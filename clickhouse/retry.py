@@ -15,6 +15,9 @@ from clickhouse_connect.driver.exceptions import DataError, Error, NotSupportedE
 from clickhouse.errors import ClickHouseError, ClickHouseRejected, ClickHouseUnavailable
 
 _MIGRATE = "the schema is not this release's: run the migrations, or restore what was changed"
+_TABLE = (
+    "a table is missing: run the migrations; `scrutin restore` brings back one that was dropped"
+)
 _GRANT = "check the user, the password and the grants in the ClickHouse URL"
 _OURS = "ClickHouse does not take what this release sends: run a version that it supports"
 
@@ -27,7 +30,7 @@ _PERMANENT = {
     48: _OURS,  # NOT_IMPLEMENTED
     50: _OURS,  # UNKNOWN_TYPE
     53: _MIGRATE,  # TYPE_MISMATCH
-    60: _MIGRATE,  # UNKNOWN_TABLE
+    60: _TABLE,  # UNKNOWN_TABLE
     62: _OURS,  # SYNTAX_ERROR
     81: _MIGRATE,  # UNKNOWN_DATABASE
     115: _OURS,  # UNKNOWN_SETTING

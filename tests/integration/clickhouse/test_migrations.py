@@ -55,6 +55,48 @@ async def test_edited_migration_is_refused(bare: AsyncClient) -> None:
         await migrate(bare, [edited, *rest])
 
 
+async def shapes(client: AsyncClient) -> list[tuple[str, str]]:
+    """Return what was made, but for the numbers that a table gets when it is made."""
+    statement = "SELECT name, create_table_query FROM system.tables WHERE database = 'scrutin'"
+    return sorted((row[0], row[1]) for row in (await client.query(statement)).result_rows)
+
+
+async def test_every_statement_may_be_repeated(bare: AsyncClient) -> None:
+    await migrate(bare)
+    before = await shapes(bare)
+    await bare.command("TRUNCATE TABLE scrutin.schema_migrations")
+    assert await migrate(bare) == NAMES
+    assert await shapes(bare) == before
+
+
+async def test_whatever_is_gone_is_made_again_when_asked_to_mend_and_only_then(
+    bare: AsyncClient,
+) -> None:
+    await migrate(bare)
+    before = await shapes(bare)
+    for name, statement in before:
+        if name == "schema_migrations":
+            continue
+        kind = "VIEW" if statement.startswith("CREATE VIEW") else "TABLE"
+        await bare.command(f"DROP {kind} scrutin.{name} SYNC")
+        assert await migrate(bare) == []
+        assert len(await shapes(bare)) == len(before) - 1
+        assert await migrate(bare, mend=True) == NAMES, name
+        assert await shapes(bare) == before
+    assert await migrate(bare, mend=True) == []
+
+
+async def test_what_a_newer_release_made_is_not_mended(bare: AsyncClient) -> None:
+    """Its view would be replaced by an older one."""
+    newer = Script("9999_more.sql", "SELECT 1;\n")
+    await migrate(bare, [*read_migrations(), newer])
+    await bare.command("DROP VIEW scrutin.vote_results SYNC")
+    before = await shapes(bare)
+    with pytest.raises(MigrationError, match=r"vote_results is gone.*9999_more\.sql"):
+        await migrate(bare, mend=True)
+    assert await shapes(bare) == before
+
+
 async def test_interrupted_migration_is_run_again(bare: AsyncClient) -> None:
     first = read_migrations()[0]
     half = Script(first.name, first.text.split(";\n")[0] + ";\nSELECT throwIf(1);\n")

@@ -111,3 +111,23 @@ async def test_a_ballot_that_a_drainer_is_about_to_store_is_no_fault(
     assert await ask(History(clickhouse), range(256))
     await complete(clickhouse)
     await assert_agrees(clickhouse, events)
+
+
+@pytest.mark.parametrize("table", ["vote_audit", "ballots"])
+async def test_a_table_that_was_dropped_comes_back(
+    clickhouse: AsyncClient, tmp_path: Path, events: list[OutboxEvent], table: str
+) -> None:
+    await VoteSink(clickhouse).store(batch_of(events))
+    await back_up(clickhouse, tmp_path / "copy")
+    await clickhouse.command(f"DROP TABLE scrutin.{table} SYNC")
+    await restore(clickhouse, tmp_path / "copy", add=True)
+    await assert_agrees(clickhouse, events)
+
+
+async def test_a_table_that_was_dropped_just_now_is_undropped(
+    clickhouse: AsyncClient, events: list[OutboxEvent]
+) -> None:
+    await VoteSink(clickhouse).store(batch_of(events))
+    await clickhouse.command("DROP TABLE scrutin.vote_audit")
+    await clickhouse.command("UNDROP TABLE scrutin.vote_audit")
+    await assert_agrees(clickhouse, events)

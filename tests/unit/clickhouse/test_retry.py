@@ -25,7 +25,7 @@ def test_passing(code: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("code", "advice"),
-    [(60, "run the migrations"), (16, "run the migrations"), (516, "password"), (115, "version")],
+    [(60, "scrutin restore"), (16, "run the migrations"), (516, "password"), (115, "version")],
 )
 def test_permanent_says_what_to_do(code: int, advice: str) -> None:
     error = classify(DatabaseError("why", code=code, name="SOME_NAME"))
