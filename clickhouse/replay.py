@@ -13,6 +13,7 @@ import msgspec
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.history import Ballot, History, shard_ranges
+from clickhouse.review import read_last_entry
 from clickhouse.tally import read_tallies
 from hashgen.database import HashDatabase
 from shards.client import ShardClient
@@ -25,6 +26,7 @@ from shards.replay import (
     CastBallot,
     begin_replay,
     continue_after,
+    continue_trail_after,
     fill_ballots,
     finish_replay,
 )
@@ -81,7 +83,7 @@ async def replay(
         written += await fill_ballots(redis, info, to_fill)
         ballots, completed = ballots + len(cast), completed + missing
         progress(REPLAYING, len(cast))
-    await _open(redis, history, info, shards)
+    await _open(redis, clickhouse, info, shards)
     # Complete up to no time: the drainers will say more.
     tallies = await read_tallies(clickhouse)
     await publish_results(redis, ResultsSnapshot(tallies, int(time.time() * 1000), 0))
@@ -115,7 +117,12 @@ def cast_ballots(events: list[OutboxEvent], ballots: list[Ballot]) -> Iterator[C
         )
 
 
-async def _open(redis: ShardClient, history: History, info: RollInfo, shards: set[int]) -> None:
-    last = await history.last_events()
+async def _open(
+    redis: ShardClient, clickhouse: AsyncClient, info: RollInfo, shards: set[int]
+) -> None:
+    last = await History(clickhouse).last_events()
     await continue_after(redis, info, {shard: last[shard] for shard in shards & last.keys()})
+    entry = await read_last_entry(clickhouse)
+    if 0 in shards and entry > (0, 0):
+        await continue_trail_after(redis, info, entry)
     await finish_replay(redis, info, shards)

@@ -86,6 +86,16 @@ async def continue_after(client: ShardClient, info: RollInfo, last: dict[int, Ev
     )
 
 
+async def continue_trail_after(client: ShardClient, info: RollInfo, last: EventId) -> None:
+    """Let the ids of the review queue's trail continue above the last one that was copied before.
+
+    Entries below it would never be copied. Shard 0 must be open still. Raises `Unavailable`.
+    """
+    trail, meta = keys.review_trail_key(), keys.meta_key(0)
+    last_id = "{}-{}".format(*last)
+    await client.call(0, fcall("replay_continue_trail_after", (trail, meta), info.roll_id, last_id))
+
+
 async def finish_replay(client: ShardClient, info: RollInfo, shards: Iterable[int]) -> None:
     """Open the shards for ballots."""
     await client.call_all(

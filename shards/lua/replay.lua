@@ -68,6 +68,24 @@ local function continue_after(keys, args)
   return redis.status_reply('OK')
 end
 
+-- Lets the ids of the review queue's trail continue above the last one copied before; entries that
+-- it has stay, and ids that are above already.
+-- KEYS  1 {00}:review:trail
+--       2 {00}:meta
+-- ARGV  1 roll id
+--       2 the last entry's id of earlier
+local function continue_trail_after(keys, args)
+  local refusal = check_open(keys[2], args[1])
+  if refusal then return refusal end
+  local added = redis.pcall('XADD', keys[1], args[2], 'replay', '')
+  if type(added) == 'table' and added.err then
+    if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+  else
+    redis.call('XDEL', keys[1], args[2])
+  end
+  return redis.status_reply('OK')
+end
+
 -- Declares the shard complete: from now on ballots are decided.
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id
@@ -81,4 +99,5 @@ end
 redis.register_function('scrutin_replay_begin', begin)
 redis.register_function('scrutin_replay_fill', fill)
 redis.register_function('scrutin_replay_continue_after', continue_after)
+redis.register_function('scrutin_replay_continue_trail_after', continue_trail_after)
 redis.register_function('scrutin_replay_finish', finish)

@@ -2,14 +2,18 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.errors import ClickHouseRejected
 from clickhouse.replay import LOADING, REPLAYING, Replayed, replay
+from clickhouse.review import read_trail, store_entries
+from clickhouse.review_keeper import ReviewKeeper
 from clickhouse.verify import Verifier
 from shards import keys
 from shards.census import last_events
@@ -21,10 +25,13 @@ from shards.localcluster import LocalCluster
 from shards.outbox import Outbox
 from shards.records import REPEATS_MAX
 from shards.results import read_results
+from shards.review import ReviewCase, ReviewDesk, TrailEntry
 from shards.roll import RollStore, read_roll_info
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
 from tests.support.ballots import cast_all, vote_of
 from tests.support.rolls import Roll, empty, load, make_roll, open_election
+
+CASE = ReviewCase("ab" * 32, "duplicate", LAWS[0], 1, 1, 0, 0)
 
 
 async def rebuild(day: Day, roll: Roll) -> Replayed:
@@ -114,6 +121,32 @@ async def test_event_ids_go_on_above_those_before_though_the_clock_is_behind(
     await Outbox(day.redis, owner="x").release()
     await day.drain()
     assert await differences(day) == []
+
+
+@pytest.mark.parametrize("entries_before", [0, 1])
+async def test_decisions_after_it_are_copied_though_the_clock_is_behind(
+    day: Day, roll: Roll, cluster: LocalCluster, entries_before: int
+) -> None:
+    """The trail's last entry is an hour ahead; an auditor may be quicker than the replay."""
+    ahead_ms, act_id = time.time_ns() // 1_000_000 + 3_600_000, UUID(int=1)
+    ahead = TrailEntry(ahead_ms, 3, CASE.case_id, "claim", "Ana", "", "", 1, act_id)
+    await store_entries(day.clickhouse, [ahead])
+    await empty(cluster)
+    desk = ReviewDesk(day.redis)
+    for number in range(entries_before):
+        await desk.claim(CASE, f"Ben {number}", UUID(int=2), minutes=0.0001)
+    for _ in range(2):
+        await rebuild(day, roll)
+        await day.redis.call(0, pack("HSET", keys.meta_key(0), "replay", "open"))  # as if killed
+    for _ in range(2):
+        await rebuild(day, roll)
+    assert len(await desk.latest(10)) == entries_before
+    assert (await desk.claim(CASE, "Ana", UUID(int=3))).done
+    assert (await desk.resolve(CASE.case_id, "Ana", "harmless", "as before", UUID(int=4))).done
+    assert await ReviewKeeper(day.redis, day.clickhouse, owner="x").copy_trail() == 2
+    copied = await read_trail(day.clickhouse)
+    assert [entry.act_id.int for entry in copied] == [1, 3, 4]
+    assert copied[0] == ahead
 
 
 async def test_a_killed_replay_goes_on_and_decides_nothing_before_its_end(
