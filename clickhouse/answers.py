@@ -11,7 +11,7 @@ import msgspec
 from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.errors import ClickHouseUnavailable
-from clickhouse.retry import classified
+from clickhouse.retry import NO_ANSWER, classified
 from clickhouse.sql import read_query
 
 Row = TypeVar("Row")
@@ -43,5 +43,5 @@ async def read_rows(
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = None
     if document is None or document.rows != len(document.data):
-        raise ClickHouseUnavailable("what answered a query is not ClickHouse, or was cut short")
+        raise ClickHouseUnavailable(f"ClickHouse: {NO_ANSWER}")
     return document.data

@@ -21,7 +21,7 @@ from clickhouse_connect.driver import AsyncClient
 from clickhouse.errors import BackupError, ClickHouseUnavailable
 from clickhouse.history import History, Table, count_events, shard_ranges
 from clickhouse.migrations import migrate
-from clickhouse.retry import classified
+from clickhouse.retry import NO_ANSWER, classified
 from clickhouse.sql import read_query
 from hashgen import VERSION
 from hashgen.output import appearing_directory, check_unused
@@ -128,9 +128,7 @@ async def _copy(client: AsyncClient, table: Table, shards: range, path: Path) ->
         )
     rows = _count_rows(text)
     if not text.startswith(HEADER) or rows < least:
-        raise ClickHouseUnavailable(
-            f"{table}: what answered is not ClickHouse, or was cut short; nothing was copied"
-        )
+        raise ClickHouseUnavailable(f"ClickHouse: {table}: {NO_ANSWER}; nothing was copied")
     packed = await asyncio.to_thread(gzip.compress, text, GZIP_LEVEL, mtime=0)
     await asyncio.to_thread(_write, path, packed)
     return CopiedFile(path.name, table, rows, hashlib.sha256(packed).hexdigest())
@@ -150,7 +148,8 @@ async def _insert(client: AsyncClient, copied: CopiedFile, packed: bytes) -> Non
     # The answer proves nothing: whatever stands between may say 200, and a full disk has done so.
     if lacking := await _lacking(client, copied.table, text):
         raise ClickHouseUnavailable(
-            f"an insert was answered, but {copied.table} lacks {lacking:,} rows of {copied.file}; "
+            f"ClickHouse: an insert was answered, but {copied.table} lacks {lacking:,} rows of "
+            f"{copied.file}; "
             "once ClickHouse has room and answers itself, restore again with --add"
         )
 

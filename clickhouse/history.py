@@ -12,7 +12,7 @@ from clickhouse_connect.driver import AsyncClient
 
 from clickhouse.answers import read_rows
 from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
-from clickhouse.retry import classified
+from clickhouse.retry import NO_ANSWER, classified
 from clickhouse.sql import read_query
 from shards.events import EventId, OutboxEvent
 from shards.keys import SHARDS
@@ -93,7 +93,7 @@ class History:
         # Those that are missing only now are on their way: a drainer is between its two inserts.
         if left := missing & await self._ballots_missing(shards):
             raise ClickHouseUnavailable(
-                f"an insert was answered, but ballots lacks {len(left):,} ballots of it"
+                f"ClickHouse: an insert was answered, but ballots lacks {len(left):,} ballots of it"
             )
 
     async def _ballots_missing(self, shards: range) -> set[tuple[str, str]]:
@@ -105,7 +105,7 @@ class History:
         with classified():
             result = await self._client.query(read_query(query), parameters=_bounds(shards))
         if result.row_count < least:
-            raise ClickHouseUnavailable(f"{table}: the answer was cut short")
+            raise ClickHouseUnavailable(f"ClickHouse: {table}: {NO_ANSWER}")
         return list(zip(*result.result_columns, strict=True)) if result.row_count else []
 
 

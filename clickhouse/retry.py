@@ -6,11 +6,17 @@ because stopping for an error that would have passed keeps votes uncounted, whil
 that does not is loud in the logs and metrics and harms nothing.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
-from clickhouse_connect.driver.exceptions import DataError, Error, NotSupportedError
+from clickhouse_connect.driver.exceptions import (
+    DataError,
+    Error,
+    NotSupportedError,
+    OperationalError,
+)
 
 from clickhouse.errors import ClickHouseError, ClickHouseRejected, ClickHouseUnavailable
 
@@ -19,7 +25,7 @@ _TABLE = (
     "a table is missing: run the migrations; `scrutin restore` brings back one that was dropped"
 )
 _GRANT = "check the user, the password and the grants in the ClickHouse URL"
-_OURS = "ClickHouse does not take what this release sends: run a version that it supports"
+_OURS = "it does not take what this release sends: run a version that it supports"
 
 # Each is the same however often it is tried.
 _PERMANENT = {
@@ -59,9 +65,12 @@ _PASSING = {
     394: "QUERY_WAS_CANCELLED: by an operator or a stopping server",
     999: "KEEPER_EXCEPTION: Keeper elects a leader",
 }
+NO_ANSWER = "what answers is not ClickHouse, or its answer was cut short"
 # The driver's texts that are its own, up to the answer that it quotes.
 _SAFE_BEGINNINGS = ("Network Error", "HTTP driver received HTTP status ")
 _ANSWER = ", server response"
+# Of a URL only the server is told: before it may be a password, after it a row's values.
+_URL = re.compile(r"(https?://)(?:[^/\s]*@)?([\w.:\[\]-]*).*", re.DOTALL)
 
 assert not _PERMANENT.keys() & _PASSING.keys()
 
@@ -69,13 +78,15 @@ assert not _PERMANENT.keys() & _PASSING.keys()
 def classify(error: Exception) -> ClickHouseError:
     """Give the error of ours that says whether trying again can help."""
     if isinstance(error, DataError | NotSupportedError):
-        return ClickHouseRejected(f"the driver cannot encode or decode rows ({_described(error)})")
+        return ClickHouseRejected(
+            f"ClickHouse: the driver cannot encode or decode rows ({_described(error)})"
+        )
     code = error.code if isinstance(error, Error) else None
     if code in _PERMANENT:
-        return ClickHouseRejected(f"{_PERMANENT[code]} ({_described(error)})")
+        return ClickHouseRejected(f"ClickHouse: {_PERMANENT[code]} ({_described(error)})")
     # Without a code it was not ClickHouse that answered: network, proxy, timeout.
     reason = _PASSING.get(code) if code else None
-    return ClickHouseUnavailable(reason or _described(error))
+    return ClickHouseUnavailable(f"ClickHouse: {reason or _described(error)}")
 
 
 def _described(error: Exception) -> str:
@@ -85,8 +96,8 @@ def _described(error: Exception) -> str:
         return f"{kind}, code {error.code}, {error.name}"
     # Those that never got an answer have none in their text, but of a proxy's page its status.
     if isinstance(error, Error) and not str(error).startswith(_SAFE_BEGINNINGS):
-        return kind
-    return str(error).partition(_ANSWER)[0] or kind
+        return f"{NO_ANSWER} ({kind})" if isinstance(error, OperationalError) else kind
+    return _URL.sub(r"\1\2", str(error).partition(_ANSWER)[0]) or kind
 
 
 @contextmanager

@@ -60,7 +60,9 @@ class VoteSink:
             await self._insert("ballots", ballots, token)
         if lacking := await table_lacking(self._client, batch, accepted):
             self._unproven = batch.token
-            raise ClickHouseUnavailable(f"an insert was answered, but {lacking} lacks rows of it")
+            raise ClickHouseUnavailable(
+                f"ClickHouse: an insert was answered, but {lacking} lacks rows of it"
+            )
 
     async def _insert(self, table: str, columns: Columns, token: str) -> None:
         with classified():

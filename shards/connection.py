@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import hiredis
 
+from shards.errors import described
+
 Reply = Any  # int, bytes, list, None or hiredis.ReplyError, as hiredis parses them
 
 
@@ -100,7 +102,7 @@ class PipelinedConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail all that is in flight (called by asyncio)."""
-        error = ConnectionLost(str(exc) if exc else "closed by the server")
+        error = ConnectionLost(described(exc) if exc else "closed by the server")
         while self._batches:
             future = self._batches.popleft()[1]
             if not future.done():

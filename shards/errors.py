@@ -76,3 +76,10 @@ class RollMissing(Unavailable):
 
 class RollIncomplete(RollMissing):
     """Some shards hold the roll and others do not: a load that is not done, or a loss."""
+
+
+def described(error: BaseException | None) -> str:
+    """Say what happened, also where an error has no text, as a time-out has none."""
+    if isinstance(error, TimeoutError):
+        return str(error) or "no answer in time"
+    return str(error) or type(error).__name__

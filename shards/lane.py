@@ -16,7 +16,7 @@ import msgspec
 
 from shards.command import pack
 from shards.connection import ConnectionLost, PipelinedConnection, Reply
-from shards.errors import NotConfirmed
+from shards.errors import NotConfirmed, described
 from shards.options import Durability
 from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint
 
@@ -198,7 +198,7 @@ class Lane:
                 timeout_s=min(CONNECT_TIMEOUT_S, self._timeout_s),
             )
         except OSError as error:  # a time-out and a refused handshake are OSErrors too
-            self._fail_waiting(NotSent(f"{self.address}: {error or 'connecting timed out'}"))
+            self._fail_waiting(NotSent(f"{self.address}: {described(error)}"))
         else:
             self._schedule_flush()
 

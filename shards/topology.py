@@ -12,7 +12,7 @@ from redis.exceptions import NoPermissionError, RedisClusterException, RedisErro
 
 from shards import keys
 from shards.command import pack
-from shards.errors import ConfigurationError, Unavailable
+from shards.errors import ConfigurationError, Unavailable, described
 
 CONNECT_TIMEOUT_S = 1.0
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -112,7 +112,7 @@ class Topology:
             await self._nodes.initialize()
         # redis-py's IndexError: a cluster that is just being joined has no primary with slots yet
         except (RedisError, RedisClusterException, OSError, IndexError) as error:
-            raise Unavailable(f"no Redis node answers: {error}") from error
+            raise Unavailable(f"no Redis node answers: {described(error)}") from error
 
     async def _disconnect(self) -> None:
         await self._nodes.aclose()
@@ -193,5 +193,5 @@ class Topology:
             else:
                 replies[Address(node.host, int(node.port))] = answer
         if not replies:
-            raise Unavailable(f"no Redis node answers: {trouble}")
+            raise Unavailable(f"no Redis node answers: {described(trouble)}")
         return replies

@@ -20,7 +20,7 @@ from shards.localcluster import LocalCluster
 from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
-from shards.topology import Address, endpoint_of
+from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint, endpoint_of
 from tests.support.edges import until
 from tests.support.primaries import primary_of
 from tests.support.rolls import LAW, Roll
@@ -168,6 +168,23 @@ class Sending:
 
     def durability_waited(self, seconds: float) -> None:
         assert seconds >= 0
+
+
+async def test_a_server_that_takes_connections_and_answers_nothing_is_said_to(
+    cluster: LocalCluster,
+) -> None:
+    """A time-out has no text of its own."""
+    primary = await primary_of(cluster, 0)
+    address, asking = Address("127.0.0.1", primary.port), Endpoint(None, [pack("PING")])
+    timeout_s = 2 * CONNECT_TIMEOUT_S
+    lane = Lane(address, asking, Durability("memory"), timeout_s=timeout_s, observer=None)
+    primary.send(signal.SIGSTOP)
+    try:
+        with pytest.raises(NotSent, match=rf"^127.0.0.1:{primary.port}: no answer in time$"):
+            await lane.submit(pack("PING"))
+    finally:
+        primary.send(signal.SIGCONT)
+        await lane.aclose()
 
 
 async def test_a_stalled_server_leaves_known_what_was_sent(cluster: LocalCluster) -> None:

@@ -66,8 +66,17 @@ def test_rows_are_in_no_text(error: Exception) -> None:
 
 def test_what_the_network_did_is_said() -> None:
     text = "Network Error: Cannot connect to host 127.0.0.1:8123"
-    assert str(classify(OperationalError(text))) == text
+    assert str(classify(OperationalError(text))) == f"ClickHouse: {text}"
     assert "TimeoutError" in str(classify(TimeoutError()))
+
+
+@pytest.mark.parametrize("url", ["http://u:s3cret@ch:8123/?param_vote=s3cret", "https://ch/s3cret"])
+def test_of_a_url_only_the_server_is_told(url: str) -> None:
+    text = f"Network Error: 400, message='Bad', url='{url}' s3cret"
+    error = str(classify(OperationalError(text)))
+    assert error.startswith("ClickHouse: Network Error: 400, message='Bad', url='http")
+    assert "//ch" in error
+    assert "s3cret" not in error
 
 
 def test_mistakes_of_ours_are_not_touched() -> None:
