@@ -30,21 +30,27 @@ async def connect(url: str, *, timeout_s: float = 30.0) -> AsyncClient:
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     parts = urlsplit(url)
     _check_files(parts.query)
-    with classified():
-        return await clickhouse_connect.get_async_client(
-            dsn=url,
-            # By itself the driver goes by the port, and would speak plain HTTP on all but two.
-            interface=parts.scheme,
-            # Else it would send the certificate's name in place of the password.
-            tls_mode="strict" if parts.password else "mutual",
-            compress="lz4",
-            connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
-            send_receive_timeout=timeout_s,
-            # Retries are ours: they have to know what is safe to repeat.
-            query_retries=0,
-            # A session would allow one statement at a time.
-            autogenerate_session_id=False,
-        )
+    try:
+        with classified():
+            return await clickhouse_connect.get_async_client(
+                dsn=url,
+                # By itself the driver goes by the port, and would speak plain HTTP on all but two.
+                interface=parts.scheme,
+                # Else it would send the certificate's name in place of the password.
+                tls_mode="strict" if parts.password else "mutual",
+                compress="lz4",
+                connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
+                send_receive_timeout=timeout_s,
+                # Retries are ours: they have to know what is safe to repeat.
+                query_retries=0,
+                # A session would allow one statement at a time.
+                autogenerate_session_id=False,
+            )
+    except TypeError as error:  # the driver's, of what it takes by name
+        options = ", ".join(sorted({option for option, _ in parse_qsl(parts.query)}))
+        raise ClickHouseRejected(
+            f"ClickHouse: its URL has an option that the driver does not know, among {options}"
+        ) from error
 
 
 def _check_files(query: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from clickhouse.answers import read_rows
 from clickhouse.connection import connect, connected
-from clickhouse.errors import ClickHouseUnavailable
+from clickhouse.errors import ClickHouseRejected, ClickHouseUnavailable
 from clickhouse.history import History
 from clickhouse.local.process import LocalClickHouse
 from clickhouse.retry import classified
@@ -69,3 +69,8 @@ async def test_no_part_of_the_url_but_the_server_is_told() -> None:
         with pytest.raises(ClickHouseUnavailable, match=r"^ClickHouse: Network Error") as caught:
             await connect(f"http://drainer:s3cret-w0rd@{where}/?client_name=hidden-value")
     assert str(caught.value).endswith(f"http://{where}")
+
+
+async def test_an_option_of_the_url_that_is_none_is_named() -> None:
+    with pytest.raises(ClickHouseRejected, match=r"an option .* among role, secure$"):
+        await connect("http://127.0.0.1:1?role=x&secure=1")
