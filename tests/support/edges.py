@@ -28,6 +28,16 @@ async def until(
         await asyncio.sleep(POLL_S)
 
 
+def drainer_process(directory: Path, metrics_port: int, **variables: object) -> LocalProcess:
+    """Return a `scrutin drain` that is not started yet."""
+    return LocalProcess(
+        "drainer",
+        [SCRUTIN, "drain", "--metrics-port", str(metrics_port)],
+        log=directory / "drain.log",
+        env={f"SCRUTIN_{name.upper()}": str(value) for name, value in variables.items()},
+    )
+
+
 class EdgeProcess:
     """One edge; its output is in `log`. Use as `async with`: then it is up, and stopped after."""
 

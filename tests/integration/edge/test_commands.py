@@ -15,9 +15,8 @@ from clickhouse.local.process import LocalClickHouse
 from clickhouse.roles import roles_xml
 from shards.localcluster import LocalCluster
 from shards.ports import free_ports
-from shards.process import LocalProcess
 from tests.integration.edge.conftest import WINDOWS, Elections, ballot, new_id
-from tests.support.edges import SCRUTIN, EdgeProcess, until
+from tests.support.edges import SCRUTIN, EdgeProcess, drainer_process, until
 from tests.support.rolls import Elector, Roll
 
 
@@ -180,12 +179,7 @@ async def test_drain_results_and_a_healthy_doctor(
         "election": elections.live,
     }
     metrics_port = free_ports(1)[0]
-    drainer = LocalProcess(
-        "drainer",
-        [SCRUTIN, "drain", "--metrics-port", str(metrics_port)],
-        log=tmp_path / "drain.log",
-        env={f"SCRUTIN_{name.upper()}": str(value) for name, value in settings.items()},
-    )
+    drainer = drainer_process(tmp_path, metrics_port, **settings)
     try:
         async with (
             EdgeProcess(tmp_path, **settings) as edge,

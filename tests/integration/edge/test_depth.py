@@ -18,9 +18,8 @@ from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.outbox import Outbox, OutboxDepth
 from shards.ports import free_ports
-from shards.process import LocalProcess
 from tests.integration.edge.conftest import OPEN, Elections, ballot
-from tests.support.edges import SCRUTIN, EdgeProcess, until
+from tests.support.edges import EdgeProcess, drainer_process, until
 from tests.support.rolls import Elector
 
 
@@ -59,12 +58,7 @@ async def test_it_rises_without_clickhouse(
     if clickhouse_is == "silent":
         await clickhouse.astart()
     port = free_ports(1)[0]
-    drainer = LocalProcess(
-        "drainer",
-        [SCRUTIN, "drain", "--metrics-port", str(port)],
-        log=tmp_path / "drain.log",
-        env={f"SCRUTIN_{name.upper()}": str(value) for name, value in settings.items()},
-    )
+    drainer = drainer_process(tmp_path, port, **settings)
     arguments = ["--drain"] if beside_serving else []
     async with (
         EdgeProcess(tmp_path, *arguments, **settings) as edge,

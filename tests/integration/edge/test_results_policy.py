@@ -26,10 +26,9 @@ from shards.election import load_election
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.ports import free_ports
-from shards.process import LocalProcess
 from tests.integration.edge.conftest import OPEN, Elections
 from tests.support import onlookers
-from tests.support.edges import SCRUTIN, EdgeProcess, until
+from tests.support.edges import EdgeProcess, drainer_process, until
 from tests.support.rolls import Elector, Roll, empty, load
 
 TOKEN = "a-token-of-the-tests-alone"
@@ -99,14 +98,7 @@ async def election(
     await asyncio.to_thread(token_file.write_text, TOKEN)
     settings = {"redis_url": cluster.url, "clickhouse_url": clickhouse.url, "election": file}
     metrics_port = free_ports(1)[0]
-    drainer = LocalProcess(
-        "drainer",
-        [SCRUTIN, "drain", "--metrics-port", str(metrics_port)],
-        log=directory / "drain.log",
-        env={
-            f"SCRUTIN_{k.upper()}": str(v) for k, v in (settings | {"log_level": "debug"}).items()
-        },
-    )
+    drainer = drainer_process(directory, metrics_port, **settings, log_level="debug")
     edge = EdgeProcess(
         directory, **settings, exempt_loopback=True, ops_token_file=token_file, log_level="debug"
     )

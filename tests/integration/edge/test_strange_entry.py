@@ -13,10 +13,9 @@ from shards.command import pack
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.ports import free_ports
-from shards.process import LocalProcess
 from tests.integration.edge.conftest import Elections
 from tests.integration.edge.test_commands import scrutin
-from tests.support.edges import SCRUTIN, until
+from tests.support.edges import drainer_process, until
 
 STRANGE, SOUND = 0, 255
 
@@ -32,12 +31,7 @@ async def test_it_is_one_line_and_holds_up_its_own_shard_alone(
         "election": elections.live,
     }
     port = free_ports(1)[0]
-    drainer = LocalProcess(
-        "drainer",
-        [SCRUTIN, "drain", "--metrics-port", str(port)],
-        log=tmp_path / "drain.log",
-        env={f"SCRUTIN_{name.upper()}": str(value) for name, value in settings.items()},
-    )
+    drainer = drainer_process(tmp_path, port, **settings)
     redis = await ShardClient.connect(RedisOptions(loaded.url))
 
     async def add(shard: int, *fields: bytes | str | int) -> bytes:
