@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 from clickhouse_connect.driver import AsyncClient
 
@@ -134,7 +135,8 @@ async def test_decisions_after_it_are_copied_though_the_clock_is_behind(
     await empty(cluster)
     desk = ReviewDesk(day.redis)
     for number in range(entries_before):
-        await desk.claim(CASE, f"Ben {number}", UUID(int=2), minutes=0.0001)
+        other = msgspec.structs.replace(CASE, case_id=f"{number:064x}")
+        assert (await desk.claim(other, "Ben", UUID(int=2))).done
     for _ in range(2):
         await rebuild(day, roll)
         await day.redis.call(0, pack("HSET", keys.meta_key(0), "replay", "open"))  # as if killed
