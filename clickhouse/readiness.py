@@ -43,6 +43,6 @@ async def _missing(client: AsyncClient, tables: set[str]) -> list[str]:
 async def _look_into(client: AsyncClient, table: str) -> None:
     try:
         with classified():
-            await client.query(f"SELECT * FROM scrutin.{table} LIMIT 0")  # noqa: S608 (of DRAINED)
+            await client.query(read_query("look_into"), parameters={"table": table})
     except ClickHouseRejected as error:
         raise ClickHouseRejected(f"{table}: {error}") from None

@@ -66,10 +66,11 @@ async def test_an_empty_shard_is_compared_too(day: Day, tmp_path: Path, roll: Ro
     few = make_roll(tmp_path, 40, laws=LAWS)
     await day.redis.call_each(lambda shard: pack("DEL", keys.meta_key(shard)))
     size = day.store.info.buckets_per_shard
-    for bucket in range(size):
-        await day.redis.call_each(
-            lambda shard, bucket=bucket: pack("DEL", keys.bucket_key(shard, bucket))  # type: ignore[misc]
-        )
+    await day.redis.call_all(
+        (shard, pack("DEL", keys.bucket_key(shard, bucket)))
+        for shard in range(keys.SHARDS)
+        for bucket in range(size)
+    )
     await load(day.redis, few, open_election(*LAWS))
     used = {entry[0] for entry in _hashes(few.database)}
     empty = next(shard for shard in range(keys.SHARDS) if shard not in used)

@@ -1,0 +1,3 @@
+SELECT *
+FROM scrutin.{table:Identifier}
+LIMIT 0
