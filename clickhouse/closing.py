@@ -68,18 +68,24 @@ async def drain_until(
             published = await read_results(redis)
             if published is not None and published.complete_until_ms > until_ms:
                 return published
-            left = sum(group.events for group in await outbox.depth())
+            depths = await outbox.depth()
+            left = sum(depth.events for depth in depths.values())
             most = max(most, left)
             if waiting is not None:
                 waiting(most - left, most)
             if time.monotonic() > deadline_s:
-                raise Unreconciled(_why_not(left, timeout_s))
+                raise Unreconciled(_why_not(left, SHARDS - len(depths), timeout_s))
             await asyncio.sleep(LOOK_S)
     finally:
         await outbox.release()
 
 
-def _why_not(left: int, timeout_s: float) -> str:
+def _why_not(left: int, silent: int, timeout_s: float) -> str:
+    if silent:
+        return (
+            f"{silent} shards do not answer after {timeout_s:g} s, and what waits there is not"
+            " known: see `scrutin doctor`, and try again"
+        )
     if left:
         why = f"the outbox is not drained after {timeout_s:g} s, {left:,} attempts wait"
         return f"{why}: see whether drainers run, and try again"

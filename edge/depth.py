@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from shards.client import ShardClient
 from shards.errors import ShardsError
 from shards.options import RedisOptions
-from shards.outbox import Outbox, OutboxDepth
+from shards.outbox import Outbox, ShardDepth
 
 DEPTH_S = 1.0  # from one look to the next
 FAILED_PAUSE_S = 15.0
 
 logger = logging.getLogger(__name__)
 
-Told = Callable[[list[OutboxDepth]], None]
+Told = Callable[[dict[int, ShardDepth]], None]
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Literal
 
@@ -20,7 +21,7 @@ from edge.depth import depth_measured
 from edge.settings import Settings
 from shards.client import ShardClient
 from shards.errors import ShardsError, Unavailable
-from shards.outbox import Outbox, OutboxDepth
+from shards.outbox import Outbox, ShardDepth
 
 RETRY_PAUSE_S = 1.0
 REFUSED_PAUSE_S = 15.0  # somebody has to act: do not fill the log meanwhile
@@ -41,6 +42,7 @@ class DrainMetrics:
             "outbox_oldest_age_seconds", "Age of the oldest of them", registry=registry
         )
         self._oldest_age.set(math.nan)  # nobody has looked yet
+        self._depths: dict[int, ShardDepth] = {}
         self._insert = Histogram(
             "clickhouse_insert_seconds",
             "Time of a batch's insert",
@@ -63,11 +65,15 @@ class DrainMetrics:
         self._rows.inc(rows)
         self._insert.observe(seconds)
 
-    def depth(self, depths: list[OutboxDepth]) -> None:
-        """Publish what waits in the outbox."""
-        for group in depths:
-            self._depth.labels(shard_group=group.shard_group).set(group.events)
-        self._oldest_age.set(max((group.oldest_age_s for group in depths), default=0.0))
+    def depth(self, depths: dict[int, ShardDepth]) -> None:
+        """Publish what waits in the outbox; of a shard that did not answer, what it said last."""
+        self._depths |= depths
+        groups: dict[str, int] = defaultdict(int)
+        for shard, depth in self._depths.items():
+            groups[f"{shard:02x}"[0]] += depth.events
+        for group, events in groups.items():
+            self._depth.labels(shard_group=group).set(events)
+        self._oldest_age.set(max(depth.oldest_age_s for depth in self._depths.values()))
 
     def clickhouse_up(self, up: bool) -> None:
         """Publish whether ClickHouse answers."""

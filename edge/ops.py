@@ -19,6 +19,7 @@ from edge.problems import OVERLOADED, UNAUTHORISED, Problem
 from edge.rendering import SECURITY_HEADERS, Renderer
 from edge.tokens import shown_credentials
 from shards.errors import ShardsError
+from shards.keys import SHARDS
 from shards.outbox import Outbox
 from shards.roll import CastStatus
 
@@ -132,10 +133,11 @@ class Ops:
         try:
             depths = await Outbox(client, owner="ops").depth()
         except ShardsError:
-            self._outbox = None  # shown as unknown, beside the state of Redis
-        else:
+            depths = {}
+        self._outbox = None  # shown as unknown, beside the state of Redis
+        if len(depths) == SHARDS:
             self._outbox = OutboxState(
-                sum(depth.events for depth in depths),
-                round(max(depth.oldest_age_s for depth in depths), 1),
+                sum(depth.events for depth in depths.values()),
+                round(max(depth.oldest_age_s for depth in depths.values()), 1),
             )
         return self._outbox

@@ -12,13 +12,12 @@ from shards.client import ShardClient
 from shards.command import pack
 from shards.completeness import Fence, Watermark
 from shards.connection import Reply
-from shards.errors import StrangeEntry
+from shards.errors import StrangeEntry, Unavailable
 from shards.events import EventId, OutboxEvent, decode_event_id, decode_events, encode_event_id
 from shards.functions import fcall
 
 DECODED_AT_ONCE = 1000  # events; some two milliseconds
 SHARE_ROWS_MAX = 10_000  # a shard's part of a batch, which keeps its server from votes for 8 ms
-GROUPS = 16  # shard groups in metrics: the first hex digit of the shard
 
 
 class OutboxBatch(msgspec.Struct, frozen=True):
@@ -38,10 +37,9 @@ class OutboxBatch(msgspec.Struct, frozen=True):
     left_out: list[StrangeEntry] = []
 
 
-class OutboxDepth(NamedTuple):
-    """What waits in a sixteenth of the shards."""
+class ShardDepth(NamedTuple):
+    """What waits in the outbox of one shard, and since when the oldest of it; 0 for nothing."""
 
-    shard_group: str
     events: int
     oldest_age_s: float
 
@@ -138,23 +136,21 @@ class Outbox:
             for shard in range(keys.SHARDS)
         )
 
-    async def depth(self) -> list[OutboxDepth]:
-        """Measure what waits in the shards that answer, by group; raises `Unavailable`."""
+    async def depth(self) -> dict[int, ShardDepth]:
+        """Measure what waits, by shard, in those that answer; raises `Unavailable`."""
         depths = await self._client.call_reachable(
             (shard, fcall("depth", (keys.outbox_key(shard),))) for shard in range(keys.SHARDS)
         )
-        known = [depths.get(shard, (0, 0)) for shard in range(keys.SHARDS)]
-        lengths = [length for length, _ in known]
-        ages_s = [age_ms / 1000 for _, age_ms in known]
-        size = keys.SHARDS // GROUPS
-        return [
-            OutboxDepth(
-                f"{group:x}",
-                sum(lengths[group * size : (group + 1) * size]),
-                max(ages_s[group * size : (group + 1) * size]),
-            )
-            for group in range(GROUPS)
-        ]
+        return {
+            shard: ShardDepth(events, age_ms / 1000) for shard, (events, age_ms) in depths.items()
+        }
+
+    async def waiting(self) -> int:
+        """Count all that waits; raises `Unavailable`, also when not every shard answers."""
+        depths = await self.depth()
+        if silent := keys.SHARDS - len(depths):
+            raise Unavailable(f"{silent} shards do not answer, and what waits there is not known")
+        return sum(depth.events for depth in depths.values())
 
     async def _fence(self) -> dict[int, Fence]:
         replies = await self._client.call_reachable(

@@ -62,7 +62,7 @@ async def _spend(stack: Stack, ballots: Path, size: Size) -> Outcome:
     client = await ShardClient.connect(patient(stack.cluster))
     try:
         outbox = Outbox(client, owner="bench")
-        while any(depth.events for depth in await outbox.depth()):  # noqa: ASYNC110
+        while await outbox.waiting():  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
     finally:
         await client.aclose()

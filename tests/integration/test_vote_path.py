@@ -49,7 +49,7 @@ async def until_drained(running: Running) -> None:
     try:
         outbox = Outbox(client, owner="test")
         async with asyncio.timeout(60):
-            while sum(group.events for group in await outbox.depth()):  # noqa: ASYNC110
+            while await outbox.waiting():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     finally:
         await client.aclose()

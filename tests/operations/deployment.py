@@ -14,6 +14,7 @@ from clickhouse.local.process import LocalClickHouse
 from hashgen.database import HashDatabase
 from shards.client import ShardClient
 from shards.election import load_election
+from shards.errors import Unavailable
 from shards.load import load_roll
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
@@ -142,7 +143,10 @@ class Deployment:
         try:
 
             async def nothing_waits() -> bool:
-                return not sum(depth.events for depth in await outbox.depth())
+                try:
+                    return not await outbox.waiting()
+                except Unavailable:
+                    return False
 
             await until(nothing_waits, "an empty outbox", DRAIN_TIMEOUT_S)
         finally:

@@ -54,7 +54,7 @@ class Watch:
                     for kind, processes in kinds.items()
                 }
                 try:
-                    waiting = sum(depth.events for depth in await outbox.depth())
+                    waiting = await outbox.waiting()
                 except Unavailable:
                     self.missed += 1
                 else:

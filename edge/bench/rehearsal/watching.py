@@ -67,7 +67,7 @@ class Watch:
 
     async def waiting(self) -> int:
         """Return the events in the outbox; raises `Unavailable`."""
-        return sum(depth.events for depth in await self._outbox.depth())
+        return await self._outbox.waiting()
 
     async def redis_bytes(self) -> int:
         """Return the memory that all primaries use; raises `Unavailable`."""

@@ -16,7 +16,7 @@ from edge import depth
 from edge.draining import DrainMetrics
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
-from shards.outbox import Outbox, OutboxDepth
+from shards.outbox import Outbox, ShardDepth
 from shards.ports import free_ports
 from tests.integration.edge.conftest import OPEN, Elections, ballot
 from tests.support.edges import EdgeProcess, drainer_process, until
@@ -113,12 +113,22 @@ def test_nothing_is_claimed_before_it_was_measured() -> None:
     assert registry.get_sample_value("outbox_depth", {"shard_group": "0"}) is None
 
 
+def test_of_a_shard_that_does_not_answer_it_says_what_was_last_there() -> None:
+    registry = CollectorRegistry()
+    metrics = DrainMetrics(registry)
+    metrics.depth({0x2A: ShardDepth(5, 40.0), 0x2B: ShardDepth(1, 2.0), 0x3A: ShardDepth(7, 1.0)})
+    metrics.depth({0x2B: ShardDepth(2, 3.0), 0x3A: ShardDepth(0, 0.0)})
+    assert registry.get_sample_value("outbox_depth", {"shard_group": "2"}) == 7
+    assert registry.get_sample_value("outbox_depth", {"shard_group": "3"}) == 0
+    assert registry.get_sample_value("outbox_oldest_age_seconds") == 40.0
+
+
 async def test_a_failure_that_nobody_foresaw_is_said_and_outlived(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     measure, failed, told = Outbox.depth, asyncio.Event(), asyncio.Event()
 
-    async def fails_once(self: Outbox) -> list[OutboxDepth]:
+    async def fails_once(self: Outbox) -> dict[int, ShardDepth]:
         if failed.is_set():
             return await measure(self)
         failed.set()

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 import pytest
+from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.closing import reconcile
+from clickhouse.closing import drain_until, reconcile
 from clickhouse.errors import Unreconciled
 from clickhouse.tally import read_tallies
 from edge.records.closing import FORMAT
@@ -28,6 +29,8 @@ from shards.command import pack
 from shards.election import Election
 from shards.errors import ShardsError
 from shards.functions import fcall
+from shards.localcluster import LocalCluster
+from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
 from shards.results import ResultsSnapshot, read_results
 from tests.integration.edge.conftest import LAW_TOML, TOML
@@ -35,6 +38,7 @@ from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
 from tests.support.ballots import stranger, vote_of
 from tests.support.edges import EdgeProcess, until
+from tests.support.primaries import primary_of
 from tests.support.rolls import Roll, load, open_election
 
 OTHER_LAW = LAWS[1]
@@ -359,6 +363,22 @@ async def test_an_outbox_that_does_not_drain_leaves_nothing_certified(
     code, _, errors = await office.close("--drain-timeout-s", "0")
     assert (code, "1 attempts wait" in errors) == (1, True), errors
     assert office.written == []
+
+
+async def test_what_waits_in_a_shard_that_does_not_answer_is_not_called_nothing(
+    clickhouse: AsyncClient, roll: Roll, tmp_path: Path
+) -> None:
+    async with LocalCluster(tmp_path / "redis", replicas_per_primary=0) as cluster:
+        options = RedisOptions(cluster.url, Durability("memory", timeout_ms=500), timeout_s=0.5)
+        redis = await ShardClient.connect(options)
+        try:
+            await load(redis, roll, open_election(*LAWS))
+            results_at = await primary_of(cluster, 0)
+            next(node for node in cluster.nodes if node is not results_at).kill()
+            with pytest.raises(Unreconciled, match=r"\d+ shards do not answer after 0 s"):
+                await drain_until(redis, clickhouse, int(time.time() * 1000), timeout_s=0)
+        finally:
+            await redis.aclose()
 
 
 async def test_a_vote_that_waits_is_not_certified_around(day: Day, roll: Roll) -> None:

@@ -310,7 +310,12 @@ async def test_a_lost_shard_keeps_nothing_from_the_others(
         assert {event.vote_hash for event in batch.events} == set(ballots) - lost
         assert batch.complete_until_ms is None
         assert await outbox.trim(batch) == []
-        assert sum(group.events for group in await outbox.depth()) == 0
+        depths = await outbox.depth()
+        assert depths.keys().isdisjoint(h[0] for h in lost)
+        assert depths.keys() >= set(batch.trims)
+        assert not any(depth.events for depth in depths.values())
+        with pytest.raises(Unavailable, match="shards do not answer"):
+            await outbox.waiting()
         there = next(h for h in ballots if h not in lost)
         assert await reopened.cast(there, LAW, "oui", b"b" * 16) == Cast("duplicate", 1)
         with pytest.raises(Unavailable):
