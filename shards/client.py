@@ -19,7 +19,7 @@ from shards.errors import NotConfirmed, Overloaded, RollMissing, ShardsError, Un
 from shards.lane import ClientObserver, Lane, NotSent
 from shards.options import RedisOptions
 from shards.servers import NodeMemory, PrimaryState, check_settings, read_primaries
-from shards.topology import Address, Topology, endpoint_of
+from shards.topology import CLOSED, Address, Topology, endpoint_of
 from shards.verdicts import Action, Verdict, judge
 
 RETRY_PAUSE_S = 0.02
@@ -278,7 +278,7 @@ class ShardClient:
         """
         error, asked = failure
         if self._closed:
-            raise Unavailable("the client is closed") from error
+            raise Unavailable(CLOSED) from error
         verdict = Verdict(Action.WAIT)
         if isinstance(error, hiredis.ReplyError) and asked is not None:
             verdict = judge(str(error), asked.address)
@@ -312,7 +312,7 @@ class ShardClient:
         return loading
 
     def _refresh_soon(self) -> None:
-        if not self._background:
+        if not self._background and not self._closed:
             task = asyncio.create_task(self._refresh_when_due())
             self._background.add(task)
             task.add_done_callback(self._background.discard)

@@ -18,14 +18,13 @@ from shards.command import pack
 from shards.connection import ConnectionLost, PipelinedConnection, Reply
 from shards.errors import NotConfirmed, described
 from shards.options import Durability
-from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint
+from shards.topology import CLOSED, CONNECT_TIMEOUT_S, Address, Endpoint
 
 BATCH_CALLS_MAX = 1024
 BATCHES_MAX = 64  # in flight at once; only one when each has to be confirmed
 WATCHES_A_TIMEOUT = 8  # a call that is not answered fails in the last eighth of the time-out
 CONFIRM_SLICE_MS = 3
 ASKING = pack("ASKING")
-CLOSED = "the client is closed"
 
 
 class ClientObserver(Protocol):

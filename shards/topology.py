@@ -15,6 +15,7 @@ from shards.command import pack
 from shards.errors import ConfigurationError, Unavailable, described
 
 CONNECT_TIMEOUT_S = 1.0
+CLOSED = "the client is closed"
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
@@ -86,10 +87,12 @@ class Topology:
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             socket_timeout=CONNECT_TIMEOUT_S,
         ).nodes_manager
-        self._refresh: asyncio.Task[None] | None = None
+        self._refresh: asyncio.Task[Exception | None] | None = None
+        self._closed = False
 
     async def aclose(self) -> None:
-        """Close redis-py's connections."""
+        """Close redis-py's connections; the map is not read any more."""
+        self._closed = True
         if self._refresh is not None:
             self._refresh.cancel()
             await asyncio.gather(self._refresh, return_exceptions=True)
@@ -98,13 +101,21 @@ class Topology:
     async def refresh(self) -> None:
         """Ask the cluster anew; those who ask at the same time share one answer.
 
-        Raises `Unavailable` when no node answers.
+        Raises `Unavailable` when no node answers, or the topology is closed.
         """
+        if self._closed:
+            raise Unavailable(CLOSED)
         if self._refresh is None or self._refresh.done():
             self._refresh = asyncio.create_task(self._ask())
-        await asyncio.shield(self._refresh)
+        refresh = self._refresh
+        await asyncio.wait({refresh})  # goes on for the others when one of them is cancelled
+        if refresh.cancelled():
+            raise Unavailable(CLOSED)
+        if error := refresh.result():
+            raise Unavailable(f"no Redis node answers: {described(error)}") from error
 
-    async def _ask(self) -> None:
+    async def _ask(self) -> Exception | None:
+        """Read the map; return what keeps it from being read, for each who waits to raise."""
         try:
             await self._disconnect()
             # Not the whole client's initialize(): that goes on to ask the first primary for its
@@ -112,7 +123,8 @@ class Topology:
             await self._nodes.initialize()
         # redis-py's IndexError: a cluster that is just being joined has no primary with slots yet
         except (RedisError, RedisClusterException, OSError, IndexError) as error:
-            raise Unavailable(f"no Redis node answers: {described(error)}") from error
+            return error
+        return None
 
     async def _disconnect(self) -> None:
         await self._nodes.aclose()

@@ -7,7 +7,6 @@ import random
 from typing import NamedTuple
 
 from shards import keys
-from shards.errors import Unavailable
 from shards.topology import Address, Route, Topology
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import PROGRAM, Network
@@ -190,11 +189,12 @@ class SimulatedTopology(Topology):
         self._network = network
         self._routes: dict[int, Route] = {}
         self._refresh = None
+        self._closed = False
 
     async def _disconnect(self) -> None:
         pass
 
-    async def _ask(self) -> None:
+    async def _ask(self) -> Exception | None:
         network, program = self._network, PROGRAM.get()
         names = list(self._simulated.nodes)
         network.rng.shuffle(names)
@@ -203,8 +203,8 @@ class SimulatedTopology(Topology):
             node = self._simulated.nodes[name]
             if node.listening and not node.frozen and network.reaches(program.name, name):
                 self._routes = self._simulated.view(name)
-                return
-        raise Unavailable("no Redis node answers")
+                return None
+        return OSError("no node can be reached")
 
     def routes(self) -> dict[int, Route]:
         return self._routes

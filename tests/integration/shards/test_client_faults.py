@@ -1,6 +1,7 @@
 """What the client does when nodes die, stall, move their slots or forget their functions."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -208,6 +209,7 @@ async def test_a_stalled_server_leaves_known_what_was_sent(cluster: LocalCluster
 
 
 async def test_a_closed_client_connects_no_more(cluster: LocalCluster) -> None:
+    before = asyncio.all_tasks()
     options, sending = RedisOptions(cluster.url, timeout_s=FAILOVER_TIMEOUT_S), Sending()
     client = await ShardClient.connect(options, sending)
     write = pack("SET", keys.tag(0) + b":test", "")
@@ -225,6 +227,52 @@ async def test_a_closed_client_connects_no_more(cluster: LocalCluster) -> None:
             await calling
         with pytest.raises(Unavailable, match="closed"):
             await client.call(0, write)
+        with pytest.raises(Unavailable, match="closed"):
+            await client.refresh()
+    assert asyncio.all_tasks() <= before  # a look at the map would open connections again
+
+
+async def test_who_waits_for_the_map_is_told_that_the_client_is_closed(
+    cluster: LocalCluster,
+) -> None:
+    """Cancelled is only who was cancelled: a request would end without an answer."""
+    client = await ShardClient.connect(RedisOptions(cluster.url))
+    for node in cluster.nodes:
+        node.send(signal.SIGSTOP)
+    waiting = asyncio.create_task(client.refresh())
+    await asyncio.sleep(0)
+    await client.aclose()
+    for node in cluster.nodes:
+        node.send(signal.SIGCONT)
+    with pytest.raises(Unavailable, match="closed"):
+        await waiting
+
+
+async def test_a_look_at_the_map_that_nobody_waits_for_any_more_may_fail(
+    cluster: LocalCluster, client: ShardClient
+) -> None:
+    """A call that ran out of time leaves it to the others; alone it would be logged by asyncio."""
+    complaints: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    for node in cluster.nodes:
+        node.kill()
+    try:
+        waiting = asyncio.create_task(client.refresh())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        asking = client._topology._refresh
+        assert asking is not None
+        await asyncio.wait({asking})
+        del asking
+        with pytest.raises(Unavailable, match="no Redis node answers"):
+            await client.refresh()
+        gc.collect()
+        await asyncio.sleep(0)
+        assert complaints == []
+    finally:
+        loop.set_exception_handler(None)
 
 
 async def test_who_is_down_and_which_primary_lacks_a_replica(
