@@ -9,8 +9,7 @@ import ipaddress
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, cast, get_type_hints
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, Any, Literal, cast, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +17,7 @@ from msgspec import Meta
 from edge.clients import Network
 from edge.errors import SettingsError
 from edge.tokens import ReviewTokens, read_review_tokens, read_token
+from edge.urls import CLICKHOUSE_URL, REDIS_URL
 from hashgen import BallotHasher
 from hashgen.errors import HashgenError
 from hashgen.keyfile import make_hasher
@@ -25,28 +25,6 @@ from shards.options import Durability, RedisOptions
 
 PREFIX = "SCRUTIN_"
 LogFormat = Literal["auto", "json", "console"]
-
-
-class UrlForm(NamedTuple):
-    """What a URL may consist of, besides credentials, host and port."""
-
-    schemes: tuple[str, str]
-    paths: frozenset[str]
-    options: frozenset[str]  # after the `?`: how TLS is done; the rest is ours to set
-
-
-REDIS_URL = UrlForm(
-    ("redis", "rediss"),
-    frozenset({"", "/", "/0"}),
-    frozenset(
-        {"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
-    ),
-)
-CLICKHOUSE_URL = UrlForm(
-    ("http", "https"),
-    frozenset({"", "/"}),
-    frozenset({"ca_cert", "client_cert", "client_cert_key", "verify"}),
-)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,8 +137,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
 
     def __post_init__(self) -> None:
-        _check_url("redis_url", self.redis_url, REDIS_URL)
-        _check_url("clickhouse_url", self.clickhouse_url, CLICKHOUSE_URL)
+        for name, url, form in (
+            ("redis_url", self.redis_url, REDIS_URL),
+            ("clickhouse_url", self.clickhouse_url, CLICKHOUSE_URL),
+        ):
+            if fault := form.fault(url):
+                raise SettingsError(f"{variable(name)}: {fault}")
         _require(
             self.durability_timeout_ms <= self.redis_timeout_s * 1000,
             "durability_timeout_ms",
@@ -328,22 +310,3 @@ def _path(kind: type, value: object) -> Path:
 def _require(holds: bool, name: str, reason: str) -> None:
     if not holds:
         raise SettingsError(f"{variable(name)}: {reason}")
-
-
-def _check_url(name: str, url: str, form: UrlForm) -> None:
-    """Refuse a URL that no client could use, without repeating any of it: it has a password."""
-    try:
-        parts = urlsplit(url)
-        usable = (
-            parts.scheme in form.schemes
-            and bool(parts.hostname)
-            and parts.port != 0
-            and parts.path in form.paths
-            and not parts.fragment
-        )
-        options = {option for option, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    except ValueError:
-        usable, options = False, set()
-    expected = " or ".join(f"{scheme}://[user:password@]host[:port]" for scheme in form.schemes)
-    _require(usable, name, f"must be {expected}; in a password / is %2F, # is %23 and ? is %3F")
-    _require(options <= form.options, name, f"after ? come only {', '.join(sorted(form.options))}")

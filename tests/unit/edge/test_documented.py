@@ -16,7 +16,8 @@ from edge.draining import DrainMetrics
 from edge.metrics import VOTE_STATUSES, make_registry
 from edge.openapi import openapi_document
 from edge.problems import KINDS
-from edge.settings import CLICKHOUSE_URL, REDIS_URL, Settings, flag, variable
+from edge.settings import Settings, flag, variable
+from edge.urls import CLICKHOUSE_URL, REDIS_URL
 from tests.support.rolls import LAW, open_election
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference.md").read_text()
