@@ -28,7 +28,7 @@ class BackupError(ClickHouseError):
 
 
 class ExportError(ClickHouseError):
-    """What an export should go to is in use, or what came is no file."""
+    """What answered for an export is no file, or was cut short."""
 
 
 class Unreconciled(ClickHouseError):

@@ -42,18 +42,18 @@ class Rows(NamedTuple):
 
 
 class History:
-    """The tables, read in parts."""
+    """The tables, read in parts. All raise ClickHouseUnavailable, ClickHouseRejected."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
     async def rows(self) -> Rows:
-        """Count rows; raises ClickHouseUnavailable, ClickHouseRejected."""
+        """Count rows."""
         [counts] = await read_rows(self._client, "count_rows", tuple[int, int])
         return Rows(*counts)
 
     async def check_form(self) -> None:
-        """Raise ClickHouseRejected when a row's hash is none or not of its shard."""
+        """Raise ClickHouseRejected also when a row's hash is none or not of its shard."""
         [(malformed,)] = await read_rows(self._client, "malformed", tuple[int])
         if malformed:
             raise ClickHouseRejected(
@@ -79,7 +79,7 @@ class History:
         """Add the ballots that vote_audit has and `ballots` lacks; safe to repeat.
 
         A drainer stores `vote_audit` first, and may have ended in between. Raises
-        ClickHouseUnavailable, also when they are still missing after, ClickHouseRejected.
+        ClickHouseUnavailable also when they are still missing after.
         """
         missing = await self._ballots_missing(shards)
         if not missing:

@@ -20,7 +20,10 @@ _ENGINE = re.compile(r"^(ENGINE\s*=\s*)(\w*MergeTree)\b", re.MULTILINE)
 
 
 async def create_database(client: AsyncClient) -> bool:
-    """Create the database if it is missing; say whether it is a replicated one."""
+    """Create the database if it is missing; say whether it is a replicated one.
+
+    Raises the driver's errors, for `classified`.
+    """
     if await is_replica(client):
         await client.command(read_query("create_replicated_database"), settings=REPLICATED_DDL)
     else:
@@ -30,7 +33,7 @@ async def create_database(client: AsyncClient) -> bool:
 
 
 async def is_replica(client: AsyncClient) -> bool:
-    """Say whether the server is one of several replicas."""
+    """Say whether the server is one of several replicas; raises the driver's errors."""
     macros = {row[0] for row in (await client.query(read_query("macros"))).result_rows}
     return macros >= MACROS
 

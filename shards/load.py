@@ -172,7 +172,7 @@ async def _verify(
 
 
 async def count_electors(client: ShardClient, buckets_per_shard: int) -> list[int]:
-    """Count the electors of every shard, bucket by bucket."""
+    """Count the electors of every shard, bucket by bucket; raises `Unavailable`."""
     counts = []
     for shard in range(keys.SHARDS):
         lengths = await client.call_in_turn(

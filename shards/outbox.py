@@ -130,7 +130,10 @@ class Outbox:
         return [shard for shard in batch.trims if dropped.get(shard, -1) < 0]
 
     async def release(self) -> None:
-        """Give the leases back, so that another drainer need not wait for them to expire."""
+        """Give the leases back, so that another drainer need not wait for them to expire.
+
+        Raises `Unavailable` when no shard answers.
+        """
         await self._client.call_reachable(
             (shard, fcall("release", (keys.lease_key(shard),), self._owner))
             for shard in range(keys.SHARDS)

@@ -71,7 +71,10 @@ async def fill_ballots(client: ShardClient, info: RollInfo, ballots: Iterable[Ca
 
 
 async def continue_after(client: ShardClient, info: RollInfo, last: dict[int, EventId]) -> None:
-    """Let the event ids of shards continue above the last ones given before."""
+    """Let the event ids of shards continue above the last ones given before.
+
+    Raises `Unavailable`, and `ShardsError` for a shard that has events or is not open.
+    """
     await client.call_all(
         (
             shard,
@@ -97,7 +100,7 @@ async def continue_trail_after(client: ShardClient, info: RollInfo, last: EventI
 
 
 async def finish_replay(client: ShardClient, info: RollInfo, shards: Iterable[int]) -> None:
-    """Open the shards for ballots."""
+    """Open the shards for ballots; raises as `continue_after` does."""
     await client.call_all(
         (shard, fcall("replay_finish", (keys.meta_key(shard),), info.roll_id)) for shard in shards
     )
