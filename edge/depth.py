@@ -46,11 +46,8 @@ async def _measure(options: RedisOptions, told: Told) -> None:
 
 
 async def _measure_connected(options: RedisOptions, told: Told) -> None:
-    redis = await ShardClient.connect(options)
-    try:
+    async with await ShardClient.connect(options) as redis:
         outbox = Outbox(redis, owner="depth")
         while True:
             told(await outbox.depth())
             await asyncio.sleep(DEPTH_S)
-    finally:
-        await redis.aclose()

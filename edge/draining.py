@@ -12,7 +12,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from clickhouse.connection import connect
+from clickhouse.connection import connected
 from clickhouse.drainer import Drainer, DrainOptions
 from clickhouse.errors import ClickHouseError, ClickHouseUnavailable
 from clickhouse.migrations import migrate
@@ -119,27 +119,23 @@ class DrainKeeper:
 
         Raises the errors of `clickhouse` and `shards`.
         """
-        redis = await ShardClient.connect(self._settings.redis_options())
-        try:
-            clickhouse = await connect(self._settings.clickhouse_url)
+        async with (
+            await ShardClient.connect(self._settings.redis_options()) as redis,
+            connected(self._settings.clickhouse_url) as clickhouse,
+        ):
+            for name in await migrate(clickhouse):
+                logger.info("ClickHouse migration applied: %s", name)
+            outbox = Outbox(redis, owner=self._owner)
+            drainer = Drainer(outbox, redis, clickhouse, DrainOptions(), self._metrics)
+            keeper = ReviewKeeper(redis, clickhouse, owner=self._owner)
+            self.state = "running"
+            logger.info("draining the outbox to ClickHouse")
+            reviewing = asyncio.create_task(keeper.run(stop))
             try:
-                for name in await migrate(clickhouse):
-                    logger.info("ClickHouse migration applied: %s", name)
-                outbox = Outbox(redis, owner=self._owner)
-                drainer = Drainer(outbox, redis, clickhouse, DrainOptions(), self._metrics)
-                keeper = ReviewKeeper(redis, clickhouse, owner=self._owner)
-                self.state = "running"
-                logger.info("draining the outbox to ClickHouse")
-                reviewing = asyncio.create_task(keeper.run(stop))
-                try:
-                    await drainer.run(stop)
-                finally:
-                    reviewing.cancel()
-                    await asyncio.wait({reviewing})
+                await drainer.run(stop)
             finally:
-                await clickhouse.close()
-        finally:
-            await redis.aclose()
+                reviewing.cancel()
+                await asyncio.wait({reviewing})
 
     def waits(self, error: Exception) -> None:
         """Take note that something is away that will come back."""

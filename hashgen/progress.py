@@ -25,6 +25,18 @@ def reporting(units: dict[str, str]) -> Iterator[Report]:
         yield report
 
 
+def accumulating(report: Report, phase: str, total: int = 0) -> Callable[[int], None]:
+    """Return what is told how many were done since the last call, and reports how many in all."""
+    done = 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        report(phase, done, total)
+
+    return add
+
+
 class PlainReport:
     """A line to stderr every few seconds, for logs.
 

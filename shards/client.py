@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import hiredis
 
@@ -38,7 +38,8 @@ class _Failure(NamedTuple):
 class ShardClient:
     """Sends packed commands to the primaries of shards.
 
-    Make one with `connect`. Not for use from several event loops.
+    Made and closed by `async with await ShardClient.connect(options) as client`. Not for use from
+    several event loops.
     """
 
     def __init__(
@@ -60,9 +61,7 @@ class ShardClient:
         self._load_functions = functions.load_commands()
 
     @classmethod
-    async def connect(
-        cls, options: RedisOptions, observer: ClientObserver | None = None
-    ) -> "ShardClient":
+    async def connect(cls, options: RedisOptions, observer: ClientObserver | None = None) -> Self:
         """Learn the cluster's map and return a client; raises `Unavailable`."""
         client = cls(options, Topology(options.url), observer)
         try:
@@ -71,6 +70,12 @@ class ShardClient:
             await client.aclose()
             raise
         return client
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Close every connection; calls that wait fail with `Unavailable`."""

@@ -18,7 +18,7 @@ from edge.accuracy.report import DIFFERENCES_MAX, AccuracyReport
 from edge.accuracy.wiping import SETTLE_S, check_untouched, now_ms, wipe
 from edge.errors import AccuracyRefused
 from hashgen import VERSION, BallotHasher
-from hashgen.progress import Report
+from hashgen.progress import Report, accumulating
 from shards.beliefs import ElectionStatus, read_beliefs
 from shards.census import on_roll
 from shards.client import ShardClient
@@ -100,14 +100,8 @@ async def _compare(
         )
     except Unreconciled as error:
         late = [str(error)]
-    compared = 0
-
-    def progress(shards: int) -> None:
-        nonlocal compared
-        compared += shards
-        report("comparing", compared, SHARDS)
-
-    found, differences = await compare(redis, clickhouse, deck, progress)
+    compared = accumulating(report, "comparing", SHARDS)
+    found, differences = await compare(redis, clickhouse, deck, compared)
     return found, late + differences
 
 

@@ -59,13 +59,10 @@ async def _spend(stack: Stack, ballots: Path, size: Size) -> Outcome:
     load = await asyncio.to_thread(wrk, url, ballots, connections=CONNECTIONS, seconds=size.seconds)
     if load.failed:
         raise StartError(f"{load.failed} ballots were not accepted")
-    client = await ShardClient.connect(patient(stack.cluster))
-    try:
+    async with await ShardClient.connect(patient(stack.cluster)) as client:
         outbox = Outbox(client, owner="bench")
         while await outbox.waiting():  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
-    finally:
-        await client.aclose()
     async with connected(stack.clickhouse.url) as clickhouse:
         [[votes]] = (await clickhouse.query("SELECT count() FROM scrutin.ballots")).result_rows
         [[stored_bytes]] = (await clickhouse.query(ROWS)).result_rows

@@ -61,8 +61,8 @@ async def drain(size: Size) -> Outcome:
             _engine(data) as url,
             connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse,
             LocalCluster(data / "redis", replicas_per_primary=0) as cluster,
+            await ShardClient.connect(patient(cluster, "fsync")) as client,
         ):
-            client = await ShardClient.connect(patient(cluster, "fsync"))
             await load_roll(client, electorate.database, load_election(electorate.election_file))
             await all_vote(client, electorate.database)
             drainer = Drainer(Outbox(client, owner="bench"), client, clickhouse, DrainOptions())
@@ -73,7 +73,6 @@ async def drain(size: Size) -> Outcome:
                 rows += await drainer.run_once()
             took_s = time.perf_counter() - began_s
             counted = sum(law.oui_count for law in await read_tallies(clickhouse))
-            await client.aclose()
     if counted != size.ballots:
         raise StartError(f"{counted:,} ballots were counted of {size.ballots:,}")
     return Outcome(

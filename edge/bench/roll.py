@@ -74,8 +74,7 @@ async def measure(electors: int, *, primaries: int = 3) -> Measured:
         cluster = LocalCluster(
             data / "redis", primaries=primaries, replicas_per_primary=0, appendonly=False
         )
-        async with cluster:
-            client = await ShardClient.connect(patient(cluster))
+        async with cluster, await ShardClient.connect(patient(cluster)) as client:
             empty = await _used_bytes(client)
             began_s = time.perf_counter()
             await load_roll(client, electorate.database, load_election(electorate.election_file))
@@ -87,7 +86,6 @@ async def measure(electors: int, *, primaries: int = 3) -> Measured:
             waiting = await _used_bytes(client)
             await client.call_each(lambda shard: pack("XTRIM", keys.outbox_key(shard), "MAXLEN", 0))
             voted = await _used_bytes(client)
-            await client.aclose()
     return Measured(
         electors, load_s, loaded - empty, voted - empty, waiting - voted, electors / cast_s
     )
@@ -120,10 +118,10 @@ async def _weigh_sets(electors: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="scrutin-bench-") as text:
         data = Path(text)
         electorate = prepare(data, electors, None, lambda *_: None)
-        async with LocalCluster(
-            data / "redis", replicas_per_primary=0, appendonly=False
-        ) as cluster:
-            client = await ShardClient.connect(patient(cluster))
+        async with (
+            LocalCluster(data / "redis", replicas_per_primary=0, appendonly=False) as cluster,
+            await ShardClient.connect(patient(cluster)) as client,
+        ):
             empty = await _used_bytes(client)
             weights = []
             for key in (b"{00}:valid", b"{00}:voted"):
@@ -131,7 +129,6 @@ async def _weigh_sets(electors: int) -> tuple[float, float]:
                 while members := [ballot.hex() for ballot in islice(ballots, SADD_MEMBERS)]:
                     await client.call(0, pack("SADD", key, *members))
                 weights.append((await _used_bytes(client) - empty) / electors)
-            await client.aclose()
     return weights[0], weights[1]
 
 

@@ -85,13 +85,9 @@ async def serving(
             appendonly=durability != "memory",
         )
         async with cluster:
-            client = await ShardClient.connect(patient(cluster))
-            try:
-                await load_roll(
-                    client, electorate.database, load_election(electorate.election_file)
-                )
-            finally:
-                await client.aclose()
+            election = load_election(electorate.election_file)
+            async with await ShardClient.connect(patient(cluster)) as client:
+                await load_roll(client, electorate.database, election)
             settings = {"SCRUTIN_REDIS_URL": cluster.url, "SCRUTIN_DURABILITY": durability}
             argv = [sys.executable, "-P", "-m", "edge", "serve"]
             started = [_edge(n, argv, settings, electorate, data) for n in range(edges)]

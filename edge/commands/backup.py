@@ -11,7 +11,7 @@ from clickhouse.backup import restore as restore_tables
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
 from edge.commands.running import run, settings_of, with_settings
 from edge.errors import SettingsError
-from hashgen.progress import reporting
+from hashgen.progress import accumulating, reporting
 
 
 @with_settings("clickhouse_url")
@@ -31,16 +31,9 @@ def backup(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for ea
 
     async def work() -> None:
         with reporting({"copying": "rows"}) as report:
-            done = 0
-
-            def progress(rows: int) -> None:
-                nonlocal done
-                done += rows
-                report("copying", done, 0)
-
             url = settings_of(flags).clickhouse_url
             async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
-                manifest = await back_up(clickhouse, directory, progress)
+                manifest = await back_up(clickhouse, directory, accumulating(report, "copying"))
         _show(manifest)
 
     return run(work)
@@ -82,13 +75,7 @@ def restore(
                 await complete_tables(clickhouse)
             return
         with reporting({"restoring": "rows"}) as report:
-            done = 0
-
-            def progress(rows: int) -> None:
-                nonlocal done
-                done += rows
-                report("restoring", done, 0)
-
+            progress = accumulating(report, "restoring")
             async with connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse:
                 manifest = await restore_tables(clickhouse, directory, progress, add=add)
         _show(manifest)

@@ -21,7 +21,7 @@ from edge.records.document import check_place, read_document, sign, write_docume
 from edge.records.signing_keys import read_public_key, read_signing_key
 from edge.settings import Settings
 from hashgen.database import MANIFEST_FILE, HashDatabase
-from hashgen.progress import reporting
+from hashgen.progress import accumulating, reporting
 from shards.beliefs import SKEW_MS_MAX, ElectionStatus, read_beliefs
 from shards.election import ALL_LAWS
 from shards.freezing import check_closed, freeze, frozen_at_ms
@@ -125,13 +125,7 @@ async def _close(
                 timeout_s=drain_timeout_s,
                 waiting=lambda done, total: report("draining", done, total),
             )
-            done = 0
-
-            def compared(shards: int) -> None:
-                nonlocal done
-                done += shards
-                report("comparing", done, readings(database))
-
+            compared = accumulating(report, "comparing", readings(database))
             closes_ms = {law_id: closing.closes_ms_of(status, law_id) for law_id in laws}
             found, counts = await reconcile(
                 redis, clickhouse, status.info.laws, closes_ms, compared, database=database

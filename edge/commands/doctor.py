@@ -12,9 +12,9 @@ from clickhouse.readiness import unmigrated
 from edge import settings as declared
 from edge.cautions import roll_without_key
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
+from edge.commands.stores import redis_of
 from edge.errors import EdgeError
 from edge.settings import Settings
-from shards.client import ShardClient
 from shards.election import Election, load_election
 from shards.errors import (
     ConfigurationError,
@@ -125,7 +125,7 @@ def _election(settings: Settings) -> Finding:
 
 async def _redis(settings: Settings) -> Finding:
     async def look() -> Seen:
-        async with _Connected(settings) as client:
+        async with redis_of(settings) as client:
             await client.check_servers()
             if troubles := await client.ping():
                 raise Unavailable("; ".join(troubles))
@@ -142,7 +142,7 @@ async def _roll(settings: Settings) -> Finding:
 
     async def look() -> Seen:
         hasher = settings.hasher()
-        async with _Connected(settings) as client:
+        async with redis_of(settings) as client:
             roll = await RollStore.open(
                 client, scheme=hasher.scheme, key_fingerprint=hasher.key_fingerprint
             )
@@ -171,20 +171,6 @@ async def _clickhouse(settings: Settings) -> Finding:
         return Seen(version)
 
     return await _try("ClickHouse", look, CLICKHOUSE_ADVICE)
-
-
-class _Connected:
-    """A cluster client for the length of a check."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    async def __aenter__(self) -> ShardClient:
-        self._client = await ShardClient.connect(self._settings.redis_options())
-        return self._client
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
 
 
 def _check(name: str, look: Callable[[], str], advice: str = "") -> Finding:

@@ -1,6 +1,5 @@
 """`scrutin replay`: the voted state, rebuilt in an empty cluster."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from clickhouse.replay import replay as replay_votes
 from edge.commands.running import run, settings_of, with_settings
 from edge.commands.stores import redis_of
 from hashgen.database import HashDatabase
-from hashgen.progress import reporting
+from hashgen.progress import accumulating, reporting
 from shards.election import load_election
 
 
@@ -43,18 +42,18 @@ def replay(directory: Path, /, **flags: Any) -> int:  # noqa: ANN401 (one for ea
         total = database.manifest.total
         with reporting({"checking": "hashes", LOADING: "hashes", REPLAYING: "ballots"}) as report:
             database.check(lambda done: report("checking", done, total))
-            done: Counter[str] = Counter()
-
-            def progress(step: str, count: int) -> None:
-                done[step] += count
-                report(step, done[step], total if step == LOADING else 0)
-
+            told = {
+                LOADING: accumulating(report, LOADING, total),
+                REPLAYING: accumulating(report, REPLAYING),
+            }
             url = settings.clickhouse_url
             async with (
                 redis_of(settings) as redis,
                 connected(url, timeout_s=WHOLE_TABLES_TIMEOUT_S) as clickhouse,
             ):
-                replayed = await replay_votes(redis, clickhouse, database, election, progress)
+                replayed = await replay_votes(
+                    redis, clickhouse, database, election, lambda step, count: told[step](count)
+                )
         console = Console(highlight=False)
         console.print(f"electors   {replayed.electors:,}")
         console.print(f"ballots    {replayed.ballots:,}, {replayed.written:,} written now")

@@ -7,7 +7,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from clickhouse.connection import connect
+from clickhouse.connection import connected
 from clickhouse.tally import read_tallies
 from edge.commands.policy import check_published
 from edge.commands.running import run, settings_of, with_settings
@@ -30,11 +30,8 @@ def results(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one fo
     async def work() -> None:
         settings = settings_of(flags)
         election = check_published(settings)
-        client = await connect(settings.clickhouse_url)
-        try:
-            counted = {tally.law_id: tally for tally in await read_tallies(client)}
-        finally:
-            await client.close()
+        async with connected(settings.clickhouse_url) as clickhouse:
+            counted = {tally.law_id: tally for tally in await read_tallies(clickhouse)}
         unvoted = {law.id: LawTally(law.id, 0, 0) for law in election.laws}
         tallies = [tally for _, tally in sorted((unvoted | counted).items())]
         if json:

@@ -7,14 +7,12 @@ from typing import Any
 import cyclopts
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
 from edge.accuracy.wiping import NOTHING, wipe
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
-from edge.commands.stores import redis_of
-from hashgen.database import HashDatabase
-from shards.client import ShardClient
+from edge.commands.stores import open_checked, redis_of
+from hashgen.progress import accumulating, reporting
 from shards.election import load_election
 from shards.keys import SHARDS
 from shards.load import load_roll
@@ -50,23 +48,11 @@ def load(directory: Path, /, *, reopen: bool = False, **flags: Any) -> int:  # n
     async def work() -> None:
         settings = settings_of(flags)
         election = load_election(settings.election_file())
-        database = HashDatabase.open(directory)
-        total = database.manifest.total
-        with _progress() as progress:
-            checking = progress.add_task("checking", total=total)
-            database.check(lambda checked: progress.update(checking, completed=checked))
-            loading = progress.add_task("loading", total=total)
-            client = await ShardClient.connect(settings.redis_options())
-            try:
-                info = await load_roll(
-                    client,
-                    database,
-                    election,
-                    lambda count: progress.advance(loading, count),
-                    reopen=reopen,
-                )
-            finally:
-                await client.aclose()
+        database = open_checked(directory)
+        with reporting({"loading": "electors"}) as report:
+            loaded = accumulating(report, "loading", database.manifest.total)
+            async with redis_of(settings) as redis:
+                info = await load_roll(redis, database, election, loaded, reopen=reopen)
         _show(info)
 
     return run(work)
@@ -120,11 +106,8 @@ def status(*, json: bool = False, **flags: Any) -> int:  # noqa: ANN401 (one for
     """
 
     async def work() -> int:
-        client = await ShardClient.connect(settings_of(flags).redis_options())
-        try:
-            status = await read_status(client)
-        finally:
-            await client.aclose()
+        async with redis_of(settings_of(flags)) as redis:
+            status = await read_status(redis)
         if json:
             sys.stdout.write(msgspec.json.encode(status).decode() + "\n")
         else:
@@ -156,13 +139,3 @@ def _show_status(status: RollStatus) -> None:
         console.print(f"  {address}  {memory.used_bytes:,} bytes used, {limit}")
     if not status.complete:
         console.print("not complete: run `scrutin roll load` again")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<9}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )

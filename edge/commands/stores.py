@@ -23,11 +23,8 @@ async def redis_of(settings: Settings, *, reading: bool = False) -> AsyncIterato
     if reading:
         durability = Durability("memory", timeout_ms=options.durability.timeout_ms)
         options = msgspec.structs.replace(options, durability=durability)
-    client = await ShardClient.connect(options)
-    try:
+    async with await ShardClient.connect(options) as client:
         yield client
-    finally:
-        await client.aclose()
 
 
 def open_checked(directory: Path) -> HashDatabase:

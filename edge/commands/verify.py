@@ -12,7 +12,7 @@ from clickhouse.connection import WHOLE_TABLES_TIMEOUT_S, connected
 from clickhouse.verify import DIFFERENCES_MAX, Verification, Verifier, readings
 from edge.commands.running import EXIT_FAILED, EXIT_OK, run, settings_of, with_settings
 from edge.commands.stores import open_checked, redis_of
-from hashgen.progress import reporting
+from hashgen.progress import accumulating, reporting
 
 
 @with_settings("redis_url", "redis_timeout_s", "clickhouse_url")
@@ -49,13 +49,7 @@ def verify(
                 redis, clickhouse, database=database, settled=settled, differences_max=limit
             )
             with reporting({"comparing": "shards"}) as report:
-                done = 0
-
-                def compared(shards: int) -> None:
-                    nonlocal done
-                    done += shards
-                    report("comparing", done, readings(database))
-
+                compared = accumulating(report, "comparing", readings(database))
                 found = await verifier.run(compared)
         if json:
             sys.stdout.write(msgspec.json.encode(found).decode() + "\n")

@@ -102,11 +102,8 @@ class Stack:
     async def load(self, electorate: Electorate) -> None:
         """Load the roll; what was loaded or voted on already stays as it is."""
         options = RedisOptions(self.cluster.url, Durability(self._durability))
-        client = await ShardClient.connect(options)
-        try:
+        async with await ShardClient.connect(options) as client:
             await load_roll(client, electorate.database, load_election(electorate.election_file))
-        finally:
-            await client.aclose()
 
     async def start_services(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Start drainers and edge, and wait as `wait_ready` does."""

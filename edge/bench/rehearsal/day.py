@@ -25,7 +25,7 @@ from edge.demo.electorate import Electorate, prepare, read_cards
 from edge.demo.stack import Ports, Stack
 from edge.errors import RehearsalFailed
 from edge.results import LawResults
-from hashgen.progress import Report
+from hashgen.progress import Report, accumulating
 from shards.client import ShardClient
 from shards.election import load_election
 from shards.load import load_roll
@@ -168,15 +168,8 @@ class Day:
                 late = await self._vote_late(electorate)
                 published = await self._final_results(expected)
             with self._phases.phase("verified", "electors", COMPARING) as (phase, report):
-                done = 0
-                total = readings(electorate.database)
-                report("comparing", 0, total)
-
-                def compared(shards: int) -> None:
-                    nonlocal done
-                    done += shards
-                    report("comparing", done, total)
-
+                compared = accumulating(report, "comparing", readings(electorate.database))
+                compared(0)
                 verifier = Verifier(client, clickhouse, database=electorate.database, settled=True)
                 proof = await verifier.run(compared)
                 phase.count = proof.electors
@@ -286,11 +279,8 @@ class Day:
         """Connect as a loader that has time."""
         durability = Durability(self._options.durability, timeout_ms=int(PATIENCE_S * 1000))
         options = RedisOptions(self._stack.cluster.url, durability, timeout_s=PATIENCE_S)
-        client = await ShardClient.connect(options)
-        try:
+        async with await ShardClient.connect(options) as client:
             yield client
-        finally:
-            await client.aclose()
 
 
 @contextlib.asynccontextmanager

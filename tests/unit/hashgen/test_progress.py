@@ -7,7 +7,7 @@ from rich.progress import Progress
 
 from hashgen import progress
 from hashgen.bars import BarReport
-from hashgen.progress import PlainReport, rate_text, reporting
+from hashgen.progress import PlainReport, accumulating, rate_text, reporting
 
 
 def test_rates() -> None:
@@ -84,3 +84,11 @@ def test_a_bar_shows_rate_and_ends_full() -> None:
     assert (read.completed, sort.completed) == (2_000, 5)
     assert read.fields["rate"].endswith(" MB/s")
     assert sort.fields["rate"].endswith(" steps/s")
+
+
+def test_what_is_told_piece_by_piece_is_reported_in_all() -> None:
+    reported: list[tuple[str, int, int]] = []
+    told = accumulating(lambda *what: reported.append(what), "copying", 9)
+    told(4)
+    told(5)
+    assert reported == [("copying", 4, 9), ("copying", 9, 9)]
