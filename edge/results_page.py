@@ -15,21 +15,13 @@ from edge.law_views import law_view
 from edge.pages import page_language
 from edge.problems import Language
 from edge.rendering import SECURITY_HEADERS, Renderer
-from edge.results import law_results, may_see_results
+from edge.results import Turnout, law_results, law_turnout, may_see_results
 from edge.words import LANGUAGES
 from shards.election import Law
 
 CACHE_S = 1.0
 REFRESH_S = 5
 EVERY_S = frozenset({"30"})  # how often a browser without scripts may be asked to reload
-
-
-class Turnout(msgspec.Struct, frozen=True):
-    """How many have voted; `share` of 0 to 1."""
-
-    votes: int
-    electors: int
-    share: float
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -109,7 +101,8 @@ class ResultsPage:
             return LawResultsView(law.id, title, law.closes_at, counted=False)
         found = law_results(backend.results, backend.election, law.id)
         total = found.oui_count + found.non_count
-        electors = backend.roll.info.laws.get(law.id, 0) if backend.roll else 0
+        roll = backend.roll.info if backend.roll else None
+        turnout = law_turnout(backend.results, roll, law.id)
         count = Count(
             found.oui_count,
             found.non_count,
@@ -124,7 +117,7 @@ class ResultsPage:
             title,
             law.closes_at,
             counted=True,
-            turnout=Turnout(total, electors, min(total / electors, 1.0)) if electors else None,
+            turnout=turnout if turnout and turnout.electors else None,
             count=count if seen else None,
             updated_at=found.updated_at,
         )
