@@ -78,10 +78,8 @@ class Pages:
                 Route(f"/{language}", self.slashed),
                 Route(f"/{language}/", self.welcome),
                 Route(f"/{language}/choose", self.choose, methods=["GET", "POST"]),
-                Route(f"/{language}/review", self.review, methods=["POST"]),
-                Route(f"/{language}/vote", self.vote, methods=["POST"]),
-                Route(f"/{language}/review", self.unsure, methods=["GET"]),
-                Route(f"/{language}/vote", self.unsure, methods=["GET"]),
+                Route(f"/{language}/review", self.review, methods=["GET", "POST"]),
+                Route(f"/{language}/vote", self.vote, methods=["GET", "POST"]),
                 Route(f"/{language}/privacy", self.privacy),
             ]
         return routes
@@ -104,7 +102,7 @@ class Pages:
         """Show what becomes of what voters enter."""
         return self._renderer.page("privacy.html", page_language(request), path="privacy")
 
-    async def unsure(self, request: Request) -> Response:
+    def _unsure(self, request: Request) -> Response:
         """Answer whoever comes to a form's address without the form, by a bookmark say.
 
         The script shows the receipt in its place where the tab's history has one.
@@ -121,11 +119,15 @@ class Pages:
 
     async def review(self, request: Request) -> Response:
         """Show what is about to be cast, and ask who casts it."""
+        if request.method != "POST":
+            return self._unsure(request)
         language = page_language(request)
         return await self._with_form(request, lambda fields: self._review(fields, language))
 
     async def vote(self, request: Request) -> Response:
         """Take a vote and show what became of it."""
+        if request.method != "POST":
+            return self._unsure(request)
         language = page_language(request)
         refused = self._admission.refuse_vote(request.scope)
         try:

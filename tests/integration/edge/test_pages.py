@@ -298,8 +298,10 @@ async def test_forms_that_are_not_whole(
 async def test_pages_that_are_not_there_are_pages(http: httpx.AsyncClient) -> None:
     answer = await http.get("/fr/rien")
     assert (answer.status_code, "Il n’y a rien ici." in answer.text) == (404, True)
-    assert (await http.put("/en/review")).status_code == 405
     for path in ("review", "vote"):
+        put = await http.put(f"/en/{path}")
+        assert put.status_code == 405
+        assert set(put.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
         page = (await http.get(f"/en/{path}")).text
         assert "Did your vote arrive?" in page
         assert f'href="/fr/{path}"' in page
