@@ -59,6 +59,8 @@ from shards.roll import RollStore
 
 DeskMaker = Callable[[BallotHasher, Callable[[], RollStore | None], EdgeMetrics, int], VotingDesk]
 UNLIMITED = frozenset({"/api/v1/health", "/api/v1/ready"})  # probes come in bursts
+API = "/api/"
+HTML = b"text/html"
 VOTE_PAGES = frozenset({"/fr/vote", "/en/vote"})  # counted as votes, and they keep the form
 logger = logging.getLogger(__name__)
 
@@ -155,7 +157,7 @@ class EdgeApp:
             refused = self.admission.refuse_read(scope)
         if refused is None:
             await self._rest(scope, receive, started)
-        elif language := _page_language(path):
+        elif language := _page_language(scope):
             await self._refusals[language](scope, receive, started)
         else:
             await send_reply(started, _problem(scope, Problem(refused)))
@@ -185,8 +187,8 @@ class EdgeApp:
         return self._show(request, Problem(INTERNAL, request_id=request_id_of(request.scope)))
 
     def _show(self, request: Request, problem: Problem) -> Response:
-        """Show a problem as a page where pages are, else as a document."""
-        if language := _page_language(request.url.path):
+        """Show a problem as a page where people are, else as a document."""
+        if language := _page_language(request.scope):
             return self._pages.problem(problem, language)
         return respond_problem(request, problem)
 
@@ -220,9 +222,19 @@ def make_app(
     return make_edge(settings, backend, metrics, drain_state), backend
 
 
-def _page_language(path: str) -> Language | None:
-    """Return the language of a page's address, None for what is no page."""
-    return next((language for language in LANGUAGES if path.startswith(f"/{language}/")), None)
+def _page_language(scope: Scope) -> Language | None:
+    """Return the language of a page's address, None for what is no page.
+
+    Elsewhere but in the API browsers are told by what they accept: people who type an address get
+    it wrong, and the shortest one, `/`, is in no language.
+    """
+    path = scope["path"]
+    for language in LANGUAGES:
+        if path.startswith(f"/{language}/"):
+            return language
+    if path.startswith(API) or HTML not in (header(scope, b"accept") or b""):
+        return None
+    return preferred_language((header(scope, b"accept-language") or b"").decode("latin-1"))
 
 
 def _problem(scope: Scope, problem: Problem) -> Reply:

@@ -257,6 +257,33 @@ async def test_a_flood_of_reads_leaves_metrics_to_who_watches(
         assert await read("/metrics", 200) == 200
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "status"), [(50, 10, 200), (101, 10, 431), (2, 9000, 431)]
+)
+async def test_more_headers_than_there_may_be(
+    edge: EdgeProcess, count: int, size: int, status: int
+) -> None:
+    headers = {f"X-{number}": "a" * size for number in range(count)}
+    async with httpx.AsyncClient(base_url=edge.url) as http:
+        answer = await http.get("/api/v1/ready", headers=headers)
+    assert answer.status_code == status
+    assert bool(answer.content) == (status == 200)
+
+
+@pytest.mark.parametrize("path", ["/", "/fr", "/docs"])
+async def test_whoever_types_the_address_in_a_flood_is_told_to_wait_by_a_page(
+    limiting: EdgeProcess, path: str
+) -> None:
+    async with httpx.AsyncClient(base_url=limiting.url) as http:
+        person = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "fr"}
+        person["X-Forwarded-For"] = f"198.51.100.{len(path)}"
+        answers = await asyncio.gather(*(http.get(path, headers=person) for _ in range(30)))
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["content-type"] == "text/html; charset=utf-8"
+    assert refused.headers["retry-after"] == "1"
+    assert "Attendez un peu, puis rechargez cette page." in refused.text
+
+
 async def test_metrics_are_limited_and_probes_are_not(
     limiting: EdgeProcess, elector: Elector
 ) -> None:

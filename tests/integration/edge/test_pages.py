@@ -307,6 +307,30 @@ async def test_pages_that_are_not_there_are_pages(http: httpx.AsyncClient) -> No
         assert f'href="/fr/{path}"' in page
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("path", ["/vote", "/FR/", "/en.", "//fr/"])
+async def test_a_mistyped_address_is_answered_to_people_as_a_page(
+    http: httpx.AsyncClient, path: str
+) -> None:
+    url = f"{http.base_url}".rstrip("/") + path
+    person = {"Accept": BROWSER, "Accept-Language": "fr-CA"}
+    page = await http.get(url, headers=person)
+    assert page.status_code == 404
+    assert "Cette page n’existe pas</h1>" in page.text
+    assert 'href="/fr/"' in page.text
+    program = await http.get(url)
+    assert program.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_api_answers_documents_whatever_is_accepted(http: httpx.AsyncClient) -> None:
+    for path, status in (("/api/v1/nothing", 404), ("/api/v1/vote", 405)):
+        answer = await http.get(path, headers={"Accept": BROWSER})
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
 async def test_with_one_law_there_is_nothing_to_choose_but_the_vote() -> None:
     """Before Redis is there at all: pages need it for the vote alone."""
     app, _ = make_app(Settings(), open_election(OPEN), CollectorRegistry(), lambda: None)
