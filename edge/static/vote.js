@@ -78,7 +78,7 @@ const passes = (digits) => [...digits].reduceRight((sum, digit, place) => {
   const value = digit * (1 + place % 2);
   return sum + (value > 9 ? value - 9 : value);
 }, 0) % 10 === 0;
-const digitsOf = (nas) => nas.value.replace(/\D/g, "");
+const digitsOf = (nas) => nas.value.replace(/\W/g, "");
 // while typing: at the click it would move the button
 on("input", ({ target }) => {
   if (target.id !== "nas") return;

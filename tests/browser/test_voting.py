@@ -416,3 +416,22 @@ async def test_a_nas_that_fails_its_sum_gets_a_hint_and_votes(
         await expect(hint).to_be_visible(visible=fails)
         await visit.cast("en")
         await visit.on_receipt("en")
+
+
+async def test_letters_in_a_nas_are_kept_and_pointed_at(
+    new_visit: NewVisit, electors: dict[str, Iterator[Elector]]
+) -> None:
+    """What was typed is for the voter to mend: a NAS that was guessed is one of the wrong ones."""
+    visit = await new_visit()
+    nas, hint = visit.page.locator("#nas"), visit.page.locator("#nas-check span")
+    elector = next(one for one in electors[OPEN] if luhn.is_valid(one.nas))
+    await visit.choose("en", OPEN)
+    await visit.identify(elector)
+    await expect(hint).to_be_hidden()
+    await nas.fill(f"{elector.nas[:8]}l{elector.nas[8:]}")
+    await nas.blur()
+    await expect(nas).to_have_value(f"{elector.nas[:8]}l{elector.nas[8:]}")
+    await nas.fill("O" + elector.nas[1:])
+    await nas.blur()
+    await expect(nas).to_have_value(f"O{elector.nas[1:3]} {elector.nas[3:6]} {elector.nas[6:]}")
+    await expect(hint).to_be_visible()

@@ -254,6 +254,21 @@ async def test_a_wrong_field_keeps_the_id_and_forgets_the_secrets(
     assert not re.search(r'<input id="(nas|code)"[^>]* value=', answer.text)
 
 
+@pytest.mark.parametrize("sign", ["\u200b", "\u200e", "\u2013", "."])
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("fr", "Si vous l’avez collé, tapez-le."), ("en", "If you pasted it, type")],
+)
+async def test_a_sign_that_came_by_pasting_is_told_of(
+    http: httpx.AsyncClient, elector: Elector, language: str, said: str, sign: str
+) -> None:
+    """Some cannot be seen: that there are 9 digits, or 6 letters, would be no news to the voter."""
+    form = {**elector._asdict(), "vote": "non", "request_id": new_id()}
+    pasted = {name: form[name][:3] + sign + form[name][3:] for name in ("nas", "code")}
+    answer = await http.post(f"/{language}/vote", data=form | pasted)
+    assert (answer.status_code, said in answer.text) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
