@@ -103,11 +103,21 @@ class Backend:
         except ConfigurationError as error:
             self.refusal = error
         except ShardsError as error:
-            state: RedisState = "unreachable" if self.client is None else "not_writable"
-            self._redis_is(state, str(error))
+            self._redis_is(self._state_of_failure(), str(error))
         except Exception:
             # A snapshot that cannot be read, say: what is watched must never stop the voting.
             logger.exception("looking at Redis failed")
+
+    def _state_of_failure(self) -> RedisState:
+        """Return what a failed look says of Redis.
+
+        While votes are decided it can be written to, and it is this instance that is too busy to
+        look: taken out of service it would leave its voters to others that are as busy.
+        """
+        if self.client is None:
+            return "unreachable"
+        decided = self._metrics.decided_count > self._decided_before
+        return "partly_writable" if decided else "not_writable"
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -12,14 +12,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from clickhouse.connection import connect
 from clickhouse.local.process import LocalClickHouse
+from edge.backend import Backend
+from edge.metrics import EdgeMetrics
+from edge.settings import Settings
 from shards.client import ShardClient
 from shards.election import load_election
 from shards.localcluster import LocalCluster
 from shards.options import RedisOptions
 from shards.ports import free_ports
+from shards.roll import Cast
 from tests.integration.edge.conftest import OPEN, Documented, Elections, ballot, new_id
 from tests.support.edges import SCRUTIN, EdgeProcess, until
 from tests.support.rolls import Elector, Roll, load
@@ -209,6 +214,36 @@ async def test_serves_before_redis_and_the_roll_are_there(
         assert "Traceback" not in edge.log
     finally:
         edge.process.stop()
+
+
+@pytest.mark.parametrize("votes", [True, False])
+async def test_whoever_decides_votes_and_is_too_busy_to_look_stays_ready(
+    loaded: LocalCluster, elections: Elections, *, votes: bool
+) -> None:
+    """All overloaded edges would be taken out of service at once."""
+    settings = Settings(
+        redis_url=loaded.url, redis_timeout_s=0.5, durability_timeout_ms=500, durability="fsync"
+    )
+    metrics = EdgeMetrics(CollectorRegistry())
+    backend = Backend(settings, load_election(elections.live), metrics)
+    frozen = []
+    try:
+        await backend.look()
+        assert backend.redis_state == "writable"
+        for node in loaded.nodes:
+            node.send(signal.SIGSTOP)
+            frozen.append(node)
+        looking = asyncio.create_task(backend.look())
+        await asyncio.sleep(0)
+        if votes:
+            metrics.decided(Cast("accepted"))
+        await looking
+        assert backend.ready == votes
+        assert backend.redis_state == ("partly_writable" if votes else "not_writable")
+    finally:
+        for node in frozen:
+            node.send(signal.SIGCONT)
+        await backend.aclose()
 
 
 async def test_what_is_not_confirmed_is_told_apart_and_sent_again(
