@@ -1,6 +1,7 @@
 """After the last vote: the outbox drained, and every store held to the same counts."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from clickhouse.verify import Progress, Verification, Verifier
 from hashgen.database import HashDatabase
 from shards.census import last_events, read_waiting
 from shards.client import ShardClient
+from shards.errors import Unavailable
 from shards.keys import SHARDS
 from shards.outbox import Outbox
 from shards.results import LawTally, ResultsSnapshot, read_results
@@ -77,7 +79,8 @@ async def drain_until(
                 raise Unreconciled(_why_not(left, SHARDS - len(depths), timeout_s))
             await asyncio.sleep(LOOK_S)
     finally:
-        await outbox.release()
+        with contextlib.suppress(Unavailable):  # the leases then expire by themselves
+            await outbox.release()
 
 
 def _why_not(left: int, silent: int, timeout_s: float) -> str:

@@ -135,8 +135,8 @@ class Drainer:
         stopping = asyncio.create_task(stop.wait())
         try:
             # The recount ends only by a failure that nobody foresaw, which ends the drainer too.
-            ended = {work, stopping, recounting}
-            await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+            tasks = {work, stopping, recounting}
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({work}, timeout=self._options.stop_grace_ms / 1000)
         finally:
             stopping.cancel()

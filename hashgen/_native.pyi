@@ -11,6 +11,7 @@ KEY_BYTES: Final[int]
 HASH_BYTES: Final[int]
 SAMPLE_ELECTORS_MAX: Final[int]
 REJECTS_HEADER: Final[bytes]
+BLOCK_BYTES: Final[int]
 
 class FieldError(ValueError):
     """A field was refused. Neither the message nor the attributes hold the field's value."""
@@ -70,7 +71,7 @@ class Electors:
         hasher: BallotHasher,
         *,
         threads: int,
-        block_bytes: int = 524_288,
+        block_bytes: int = ...,
         progress: Callable[[str, int, int], object] | None = None,
     ) -> Electors:
         """Read and sort a whole file, the GIL released.
@@ -105,7 +106,7 @@ class Electors:
         path: Path,
         hasher: BallotHasher,
         *,
-        block_bytes: int = 524_288,
+        block_bytes: int = ...,
         progress: Callable[[str, int, int], object] | None = None,
     ) -> None:
         """Read the file again, to add to the rejects an elector's rows with other codes for a law.

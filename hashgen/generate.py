@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import msgspec
 
-from hashgen._native import VERSION, BallotHasher, Electors
+from hashgen._native import BLOCK_BYTES, VERSION, BallotHasher, Electors
 from hashgen.database import MANIFEST_FILE, Format, Manifest, ShardEntry
 from hashgen.errors import BadRowsError, InputError, SeveralCodesError, UsageError
 from hashgen.output import appearing_directory, check_replaceable
@@ -18,7 +18,6 @@ from hashgen.progress import Report
 from hashgen.rejects import RejectsFile
 
 SHARD_SIZE = 1_000_000
-BLOCK_BYTES = 512 * 1024
 THREADS_MAX = 256
 
 
@@ -73,7 +72,7 @@ def generate(
             "--expect-rows; nothing was made. Is it the right file, and whole?"
         )
     if electors.several_codes and not options.allow_several_codes:
-        _refuse_several_codes(csv_file, hasher, electors, rejects_file, report)
+        _refuse_several_codes(csv_file, hasher, options, electors, rejects_file, report)
     if electors.rejected:
         rejects_file.write(electors)
     if electors.rejected and not options.skip_bad_rows:
@@ -119,6 +118,7 @@ def generate(
 def _refuse_several_codes(
     csv_file: Path,
     hasher: BallotHasher,
+    options: Options,
     electors: Electors,
     rejects_file: RejectsFile,
     report: Report | None,
@@ -126,7 +126,9 @@ def _refuse_several_codes(
     several_codes, listed = electors.several_codes, csv_file.is_file()
     if listed:  # what comes from a pipe comes once
         with _refusing(csv_file):
-            electors.reject_other_codes(csv_file, hasher, progress=report)
+            electors.reject_other_codes(
+                csv_file, hasher, block_bytes=options.block_bytes, progress=report
+            )
     if electors.rejected:
         rejects_file.write(electors)
     raise SeveralCodesError(csv_file, rejects_file.path if listed else None, several_codes)

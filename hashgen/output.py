@@ -84,7 +84,7 @@ def appearing_directory(directory: Path, check: Check = check_unused) -> Iterato
         except BaseException:
             shutil.rmtree(partial)
             raise
-        _sync(directory.parent)
+        sync_directory(directory.parent)
         _remove(old_place_of(directory))
     finally:
         os.close(descriptor)
@@ -120,7 +120,8 @@ def _take_place(partial: Path, directory: Path) -> None:
         raise
 
 
-def _sync(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Have the names in a directory outlive a power cut; raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

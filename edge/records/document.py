@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from edge.errors import RecordError
 from edge.records.signing_keys import fingerprint_of, key_of, text_of
+from hashgen.output import sync_directory
 
 Json = dict[str, Any]
 INTEGER_MAX = 2**53 - 1  # above, other readers of JSON round
@@ -132,6 +133,7 @@ def write_document(path: Path, document: SignedRecord) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(unfinished, path)  # unlike a rename, never over another file
+        sync_directory(path.parent)
     except FileExistsError as error:
         raise RecordError(f"{path} is there already, and is never overwritten") from error
     except OSError as error:

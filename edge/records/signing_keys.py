@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from edge.errors import SigningKeyError
+from hashgen.output import sync_directory
 
 PRIVATE_MODE, PUBLIC_MODE = 0o600, 0o644
 _DAMAGED = (ValueError, TypeError, UnsupportedAlgorithm)
@@ -128,6 +129,7 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            sync_directory(path.parent)
         except BaseException:
             path.unlink()
             raise

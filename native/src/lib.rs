@@ -16,6 +16,7 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
 
+    use crate::python::rolls;
     use crate::roll::electors;
     use crate::{ballot, sample};
 
@@ -42,6 +43,7 @@ mod _native {
         module.add("KEY_BYTES", ballot::KEY_BYTES)?;
         module.add("HASH_BYTES", ballot::HASH_BYTES)?;
         module.add("SAMPLE_ELECTORS_MAX", sample::ELECTORS_MAX)?;
+        module.add("BLOCK_BYTES", rolls::BLOCK_BYTES)?;
         let rejects_header = PyBytes::new(module.py(), electors::REJECTS_HEADER);
         module.add("REJECTS_HEADER", rejects_header)
     }

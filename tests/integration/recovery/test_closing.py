@@ -370,15 +370,29 @@ async def test_what_waits_in_a_shard_that_does_not_answer_is_not_called_nothing(
 ) -> None:
     async with LocalCluster(tmp_path / "redis", replicas_per_primary=0) as cluster:
         options = RedisOptions(cluster.url, Durability("memory", timeout_ms=500), timeout_s=0.5)
-        redis = await ShardClient.connect(options)
-        try:
+        async with await ShardClient.connect(options) as redis:
             await load(redis, roll, open_election(*LAWS))
             results_at = await primary_of(cluster, 0)
             next(node for node in cluster.nodes if node is not results_at).kill()
             with pytest.raises(Unreconciled, match=r"\d+ shards do not answer after 0 s"):
                 await drain_until(redis, clickhouse, int(time.time() * 1000), timeout_s=0)
-        finally:
-            await redis.aclose()
+
+
+async def test_why_it_is_not_drained_is_said_though_redis_goes_away(
+    clickhouse: AsyncClient, roll: Roll, tmp_path: Path
+) -> None:
+    async with LocalCluster(tmp_path / "redis", replicas_per_primary=0) as cluster:
+        options = RedisOptions(cluster.url, Durability("memory", timeout_ms=500), timeout_s=0.5)
+        async with await ShardClient.connect(options) as redis:
+            await load(redis, roll, open_election(*LAWS))
+
+            def waiting(_done: int, _total: int) -> None:
+                for node in cluster.nodes:
+                    node.kill()
+
+            until_ms = int(time.time() * 1000) + 60_000
+            with pytest.raises(Unreconciled, match="after 0 s"):
+                await drain_until(redis, clickhouse, until_ms, timeout_s=0, waiting=waiting)
 
 
 async def test_a_vote_that_waits_is_not_certified_around(day: Day, roll: Roll) -> None:
