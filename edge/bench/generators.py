@@ -20,13 +20,16 @@ SAMPLES = """
         SELECT coalesce(start_latency_correction, start) AS due, end FROM oha
     ) ORDER BY due
 """
+NONE_LEFT = "no ballots left"  # as vote.lua says
+SLOWER_S = 2  # than a run no answer to it can be: wrk leaves those out that outlast its timeout
 UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
 class Load(msgspec.Struct, frozen=True):
     """What a generator saw.
 
-    `latency_s` by percentile; `samples` are (start, latency) in seconds where the tool keeps them.
+    `failed`: answers that are none of those wanted, and connections that broke. `latency_s` by
+    percentile; `samples` are (start, latency) in seconds where the tool keeps them.
     """
 
     requests_per_s: float
@@ -38,17 +41,25 @@ class Load(msgspec.Struct, frozen=True):
 def wrk(url: str, ballots: Path | None, *, connections: int, seconds: int) -> Load:
     """Send a ballot as soon as the last is answered (closed loop); without ballots, GET `url`.
 
-    Raises `StartError` when wrk is missing.
+    Raises `StartError` when wrk is missing, or sends the last ballot before its time is over: it
+    waits for the end then, and its rate would be too low.
     """
     command = [find("wrk"), "-t1", f"-c{connections}", f"-d{seconds}"]
-    command += ["--latency"]
+    command += ["--latency", f"--timeout={seconds + SLOWER_S}"]
     command += [url] if ballots is None else ["-s", str(SCRIPT), url, "--", str(ballots)]
     said = said_by(command)
+    if NONE_LEFT in said:
+        raise StartError(
+            f"all ballots were sent before {seconds} s were over: this machine takes more a second "
+            "than ELECTORS_A_SECOND in edge/bench/online.py foresees"
+        )
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    broken = re.search(r"Socket errors: (.+)", said)
     return Load(
         float(_find(r"Requests/sec:\s+([\d.]+)", said)),
         {f"p{name}": _duration_s(_find(rf"^\s+{name}%\s+(\S+)", said)) for name in (50, 99)},
-        int(failed[1]) if failed else 0,
+        (int(failed[1]) if failed else 0)
+        + sum(map(int, re.findall(r"\d+", broken[1]) if broken else [])),
     )
 
 

@@ -16,6 +16,7 @@ from edge.errors import StartError
 from shards.options import DurabilityMode
 
 ELECTORS_A_SECOND = 40_000  # more ballots than any edge takes in that time
+BARE_ELECTORS_A_SECOND = 100_000  # more than wrk sends to one without Redis
 CONNECTIONS = 256
 RATE_PER_S = 1000
 OPEN_ELECTORS_MIN = 200_000
@@ -77,10 +78,11 @@ class Contest(NamedTuple):
 
 async def _contest(mode: DurabilityMode, size: Size) -> Contest:
     """Keep an edge and one without Redis busy in turns: a machine's mood changes by the minute."""
-    electors_a_turn = ELECTORS_A_SECOND * _turn_s(size)
     loads = _rounds(size) + 1
+    electors = ELECTORS_A_SECOND * _turn_s(size) * loads
+    bare_electors = BARE_ELECTORS_A_SECOND * _turn_s(size)
     contest = Contest([], [], [])
-    async with serving(mode, electors_a_turn * loads) as target, hollow(electors_a_turn) as other:
+    async with serving(mode, electors) as target, hollow(bare_electors) as other:
         *turns, last = target.split(loads)
         for ballots in turns:
             with target.asleep():

@@ -1,4 +1,5 @@
 -- wrk script: sends the ballots of a file, one a request, each once.
+-- When there is none left it says so and sends no more.
 -- Usage: wrk -t1 -c64 -d10 -s vote.lua http://HOST:PORT -- BALLOTS.jsonl
 local ballots = {}
 local position = 0
@@ -12,6 +13,9 @@ end
 
 function request()
   position = position + 1
-  if position > #ballots then wrk.thread:stop() end
+  if position > #ballots then
+    io.write("no ballots left\n")
+    wrk.thread:stop()
+  end
   return ballots[math.min(position, #ballots)]
 end
