@@ -75,7 +75,7 @@ async def _spend(stack: Stack, ballots: Path, size: Size) -> Outcome:
         "costs",
         "What a vote takes: processor time of every part from the request until it is counted, "
         "at as many votes as this machine takes.",
-        f"{votes:,} votes, {CONNECTIONS} connections, replicated, 3 primaries and 3 replicas",
+        f"{CONNECTIONS} connections for {size.seconds} s, replicated, 3 primaries and 3 replicas",
         [
             *(Figure(part, spent, "us/vote", "lower") for part, spent in spent_us.items()),
             Figure(
@@ -84,7 +84,10 @@ async def _spend(stack: Stack, ballots: Path, size: Size) -> Outcome:
             ),
             Figure("tables on disk", stored_bytes / votes, "bytes/vote", "lower"),
         ],
-        notes=["Of ClickHouse, and of the drainer, what they do without votes is in it."],
+        notes=[
+            f"{votes:,} votes were cast.",
+            "Of ClickHouse, and of the drainer, what they do without votes is in it.",
+        ],
         loop="closed",
     )  # fmt: skip
 

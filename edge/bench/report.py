@@ -35,17 +35,18 @@ def write(file: Path, results: Results, before: Results | None) -> None:
 
 
 def change(outcome: Outcome, figure: Figure, before: Results | None) -> str:
-    """Say how a figure differs from the earlier one: '', or such as '+12 %, better'."""
+    """Say how a figure differs from the earlier one: '', or such as '+12%, better'."""
     earlier = before.outcome(outcome.benchmark) if before is not None else None
     if earlier is None or earlier.size != outcome.size:
         return ""
     for old in earlier.figures:
-        if old.name == figure.name and old.value:
-            share = figure.value / old.value - 1
-            if abs(share) < CHANGE_SHOWN:
+        if old.name == figure.name:
+            more = figure.value - old.value
+            if abs(more) <= CHANGE_SHOWN * abs(old.value):
                 return "as before"
-            better = (share > 0) == (figure.better == "higher")
-            return f"{share:+.0%}, {'better' if better else 'worse'}"
+            by = f"{more / old.value:+.0%}" if old.value else f"{number(more)} more"
+            better = (more > 0) == (figure.better == "higher")
+            return f"{by}, {'better' if better else 'worse'}"
     return ""
 
 

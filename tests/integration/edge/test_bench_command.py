@@ -1,6 +1,7 @@
 """`scrutin bench` at small sizes, on real engines."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -43,8 +44,9 @@ def test_figures_are_kept_and_shown_and_size_a_deployment(tmp_path: Path) -> Non
         assert all(figure.value > 0 for figure in outcome.figures)
         assert outcome.benchmark in (out / "report.html").read_text()
 
-    again = bench("run", "tally", "--quick", "--out", str(out), "--against", results)
+    again = bench("run", "costs", "--quick", "--out", str(out), "--against", results)
     assert again.returncode == 0, again.stderr
+    assert re.search("as before|better|worse", again.stdout)
 
     sized = bench(
         "capacity", "--results", results, "--electors", "5000000", "--votes-per-s", "2000"

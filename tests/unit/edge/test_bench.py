@@ -72,6 +72,13 @@ def test_change(now: Figure, said: str) -> None:
     assert change(outcome(now), now, None) == ""
 
 
+def test_a_change_from_nothing_is_said() -> None:
+    none, some = (Figure("failures", value, "answers", "lower") for value in (0, 120))
+    before = Results("m", "s", [outcome(none)])
+    assert change(outcome(none), none, before) == "as before"
+    assert change(outcome(some), some, before) == "120 more, worse"
+
+
 def test_the_report_stands_alone() -> None:
     results = Results("2 x <cpu>", "scrutin", [outcome(FAST, SLOW)])
     page = render(results, results)
