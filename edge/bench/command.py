@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.bench import costs, counting, offline, online, pages, report, roll, scale, structures
-from edge.bench.outcome import Outcome, Results, keep, machine, read_results
+from edge.bench.outcome import Outcome, Results, check_place, keep, machine, read_results
 from edge.bench.size import FULL, QUICK, Size
 from edge.bench.tools import find
 from edge.commands.running import run as run_command
@@ -41,6 +41,7 @@ PROGRAMS = {
     "scale": "wrk",
 }
 RESULTS = Path("bench-results")
+QUICK_RESULTS = RESULTS / "quick"  # or they would take the place of those to quote
 
 app = cyclopts.App(
     name="bench",
@@ -69,7 +70,7 @@ def list_benchmarks() -> int:
 @app.command
 def run(
     *names: str,
-    out: Path = RESULTS,
+    out: Path | None = None,
     against: Path | None = None,
     quick: Annotated[bool, Parameter(negative="")] = False,
     electors: int | None = None,
@@ -86,7 +87,8 @@ def run(
     names
         Which (default: all).
     out
-        Directory for results.json and report.html; results of other benchmarks there are kept.
+        Directory for results.json and report.html; results of other benchmarks there are kept
+        (default: bench-results, with --quick bench-results/quick).
     against
         Earlier results.json to compare with.
     quick
@@ -97,6 +99,7 @@ def run(
         Keep loads up for as long, not 15 s.
 
     """
+    out = out or (QUICK_RESULTS if quick else RESULTS)
     size = QUICK if quick else FULL
     size = msgspec.structs.replace(
         size, electors=electors or size.electors, seconds=seconds or size.seconds
@@ -112,6 +115,7 @@ def run(
         for program in {PROGRAMS[name] for name in chosen if name in PROGRAMS}:
             find(program)  # now, not after the benchmarks before it
         before = read_results(against) if against is not None else None
+        check_place(out / "results.json")  # likewise
         console = Console()
         console.print(machine())
         for name in chosen:

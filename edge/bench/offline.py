@@ -10,7 +10,7 @@ import time
 import timeit
 from pathlib import Path
 
-from edge.bench.outcome import Figure, Outcome
+from edge.bench.outcome import Figure, Outcome, cores
 from edge.bench.plain import plain_database, plain_hash
 from edge.bench.size import Size
 from edge.bench.tools import find, said_by
@@ -74,8 +74,7 @@ async def hashgen(size: Size) -> Outcome:
             while content.read(1 << 20):
                 pass
         read_s = time.perf_counter() - began_s
-    cores = os.cpu_count() or 1
-    alone_s = read_s + size.electors / _openssl_blocks_per_s() / cores
+    alone_s = read_s + size.electors / _openssl_blocks_per_s() / cores()
     per_s = size.electors / took_s
     note = (
         f"Plain Python (csv, re, hashlib, json) makes {plain_per_s:,.0f} electors/s of a sample "
@@ -85,7 +84,7 @@ async def hashgen(size: Size) -> Outcome:
     return Outcome(
         "hashgen",
         f"Electors' CSV to binary hash database, as a command with its start: median of {RUNS}.",
-        f"{size.electors:,} electors, {cores} cores",
+        f"{size.electors:,} electors, {cores()} cores",
         [
             Figure("time", took_s, "s", "lower"),
             Figure("rate", per_s, "electors/s"),

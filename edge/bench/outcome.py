@@ -94,6 +94,11 @@ class Results(msgspec.Struct, frozen=True):
         return next((o for o in self.outcomes if o.benchmark == benchmark), None)
 
 
+def cores() -> int:
+    """Return how many cores this process may run on: fewer than there are, under `taskset` say."""
+    return len(os.sched_getaffinity(0))
+
+
 def machine() -> str:
     """Say in a line what this runs on: cores, processor, memory, system, Python."""
     model = platform.processor() or platform.machine()
@@ -105,7 +110,7 @@ def machine() -> str:
                 break
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{os.cpu_count()} x {model}, {memory_gib:.0f} GiB, {platform.system()} "
+        f"{cores()} x {model}, {memory_gib:.0f} GiB, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}"
     )
 
@@ -120,17 +125,29 @@ def read_results(file: Path) -> Results:
         raise StartError(f"{file} holds no benchmark results: {error}") from error
 
 
+def check_place(file: Path) -> None:
+    """Make the file's directory, and see that it holds results if it is there.
+
+    For before anything is measured: raises `StartError`, OSError when it could not be kept.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        read_results(file)
+
+
 def keep(file: Path, outcome: Outcome) -> Results:
     """Put an outcome into the file in place of an earlier one, and return all that it holds.
 
-    Outcomes of another machine are dropped: figures of two machines do not compare.
+    Outcomes of another machine are dropped: figures of two machines do not compare. Whatever
+    happens meanwhile, those of before or the new ones are in the file.
     """
-    kept = read_results(file).outcomes if file.exists() else []
-    if file.exists() and read_results(file).machine != machine():
-        kept = []
+    before = read_results(file) if file.exists() else None
+    kept = before.outcomes if before is not None and before.machine == machine() else []
     dated = msgspec.structs.replace(outcome, date=datetime.now(UTC).isoformat(timespec="seconds"))
     outcomes = [o for o in kept if o.benchmark != outcome.benchmark] + [dated]
     results = Results(machine(), f"scrutin {VERSION}", outcomes)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    partial = file.with_name(file.name + ".partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    partial.replace(file)
     return results

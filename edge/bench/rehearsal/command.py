@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from edge.bench import report
-from edge.bench.outcome import keep, machine
+from edge.bench.outcome import check_place, keep, machine
 from edge.bench.rehearsal import reporting
 from edge.bench.rehearsal.day import Day, Options
 from edge.bench.rehearsal.phases import Phases
@@ -77,6 +77,7 @@ def rehearsal(
     options = Options(electors, durability, replicas, drainers, connections, seed)
 
     async def work() -> int:
+        check_place(out / "results.json")  # now, not after the day
         stop = stop_on_signals()
         console = Console()
         with _directory(console, kept=keep_data) as data:

@@ -11,13 +11,16 @@ from edge.bench.structures.candidates import CANDIDATES
 from tests.support.edges import SCRUTIN
 
 
-def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+def bench(
+    *arguments: str, path: str | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SCRUTIN, "bench", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
+        cwd=cwd,
         env=os.environ | ({} if path is None else {"PATH": path}),
     )
 
@@ -75,3 +78,21 @@ def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:
     assert missing.returncode == 2
     assert "oha is not installed: cargo install oha" in missing.stderr
     assert not out.exists(), "it said so after the other benchmark"
+
+
+def test_quick_results_take_nobody_s_place(tmp_path: Path) -> None:
+    ran = bench("run", "hashing", "--quick", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert [file.name for file in (tmp_path / "bench-results").iterdir()] == ["quick"]
+    assert read_results(tmp_path / "bench-results/quick/results.json").outcome("hashing")
+
+
+def test_results_that_cannot_be_kept_are_said_before_the_benchmark(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_bytes(b"{")
+    for command in (["run", "hashing"], ["rehearsal", "--electors", "100"]):
+        broken = bench(*command, "--out", str(tmp_path))
+        assert (broken.returncode, broken.stdout) == (2, "")
+        assert "results.json holds no benchmark results" in broken.stderr
+        no_directory = bench(*command, "--out", str(tmp_path / "results.json"))
+        assert (no_directory.returncode, no_directory.stdout) == (1, "")
+        assert "results.json" in no_directory.stderr

@@ -1,12 +1,24 @@
 """Benchmark results: kept, compared and shown."""
 
+import os
+import resource
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from edge.bench.command import BENCHMARKS
-from edge.bench.outcome import Figure, Outcome, Plot, Results, Series, Share, keep, read_results
+from edge.bench.outcome import (
+    Figure,
+    Outcome,
+    Plot,
+    Results,
+    Series,
+    Share,
+    keep,
+    machine,
+    read_results,
+)
 from edge.bench.plain import plain_hash
 from edge.bench.profiling import shares
 from edge.bench.report import change, number, render
@@ -36,6 +48,28 @@ def test_results_are_kept_by_benchmark(tmp_path: Path) -> None:
     results = keep(file, outcome(FAST))
     assert read_results(file) == results
     assert {o.benchmark: o.figures for o in results.outcomes} == {"other": [SLOW], "speed": [FAST]}
+
+
+def test_results_outlast_a_write_that_fails(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    results = keep(file, outcome(SLOW))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # as a full disk
+    try:
+        with pytest.raises(OSError, match="too large"):
+            keep(file, outcome(FAST))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read_results(file) == results
+
+
+def test_cores_are_those_to_run_on() -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert machine().startswith("1 x ")
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def test_results_of_another_machine_do_not_stay(tmp_path: Path) -> None:
