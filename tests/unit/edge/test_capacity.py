@@ -70,6 +70,30 @@ def test_a_missing_benchmark_is_named() -> None:
         Costs.of(Results("a machine", "scrutin 1"))
 
 
+QUOTED = [
+    (
+        "reliability.md",
+        "throughput",
+        "replicated, against memory",
+        "`replicated` takes {:.2f} of the",
+    ),
+    ("reliability.md", "latency", "p99", "waits longer than {:.1f} ms"),
+    ("capacity.md", "scale", "load an elector, whole roll against an eighth", "takes {:.2f} times"),
+    ("capacity.md", "scale", "memory an elector, whole roll against an eighth", "is {:.2f} times"),
+    ("capacity.md", "scale", "votes, two edges against one", "two edges take {:.2f} times"),
+]
+
+
+@pytest.mark.parametrize(("page", "measured_by", "name", "words"), QUOTED)
+def test_pages_quote_the_committed_results(
+    page: str, measured_by: str, name: str, words: str
+) -> None:
+    outcome = read_results(DOCS / "bench-results.json").outcome(measured_by)
+    assert outcome is not None
+    [value] = [figure.value for figure in outcome.figures if figure.name == name]
+    assert words.format(value) in (DOCS / page).read_text()
+
+
 def test_the_page_shows_what_the_committed_results_give() -> None:
     costs = Costs.of(read_results(DOCS / "bench-results.json"))
     page = (DOCS / "capacity.md").read_text()
