@@ -33,7 +33,9 @@ class WatchMetrics:
             "votes_by_law", "Ballots counted, only where results are published live",
             "law_id", "choice",
         )  # fmt: skip
-        self._updated = gauge("results_updated_timestamp_seconds", "When the count was published")
+        self._updated = gauge(
+            "results_updated_timestamp_seconds", "When counting began for the published count"
+        )
         self._complete = gauge(
             "results_complete_until_timestamp_seconds",
             "Every vote accepted before this is in the count",
