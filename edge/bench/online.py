@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
+from math import exp
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -152,7 +153,17 @@ async def latency(size: Size) -> Outcome:
         f"{RATE_PER_S:,} votes/s for {seconds} s, replicated, 3 primaries and 3 replicas",
         figures,
         plots_of(load),
+        notes=[drawn(RATE_PER_S * seconds, electors)],
         loop="open",
+    )
+
+
+def drawn(votes: int, ballots: int) -> str:
+    """Say how many votes repeat an earlier one: oha draws each from all ballots, at random."""
+    again = 1 - ballots / votes * (1 - exp(-votes / ballots))
+    return (
+        f"Drawn at random from {ballots:,} ballots: about {again:.0%} of the votes come again "
+        "under their request id, and are answered as before."
     )
 
 

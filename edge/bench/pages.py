@@ -3,7 +3,7 @@
 import asyncio
 
 from edge.bench.generators import oha, oha_pages
-from edge.bench.online import CONNECTIONS, OPEN_LOOP_TIMES, RATE_PER_S
+from edge.bench.online import CONNECTIONS, OPEN_LOOP_TIMES, RATE_PER_S, drawn
 from edge.bench.outcome import Figure, Outcome
 from edge.bench.serving import VOTE_PATH, serving
 from edge.bench.size import Size
@@ -17,7 +17,8 @@ GOAL_P95_S = 0.020
 async def pages(size: Size) -> Outcome:
     """How long pages take at a steady rate while votes come in, replicated."""
     seconds = OPEN_LOOP_TIMES * size.seconds
-    async with serving("replicated", RATE_PER_S * seconds * 2) as target:
+    electors = RATE_PER_S * seconds * 2
+    async with serving("replicated", electors) as target:
         url = target.urls[0]
         shown, votes = await asyncio.gather(
             asyncio.to_thread(
@@ -49,5 +50,6 @@ async def pages(size: Size) -> Outcome:
             Figure("votes meanwhile", votes.requests_per_s, "votes/s", goal=0.99 * RATE_PER_S),
             Figure("votes meanwhile, p95", votes.latency_s["p95"] * 1000, "ms", "lower"),
         ],
+        notes=[drawn(RATE_PER_S * seconds, electors)],
         loop="open",
     )

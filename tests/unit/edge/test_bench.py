@@ -1,6 +1,7 @@
 """Benchmark results: kept, compared and shown."""
 
 import os
+import random
 import resource
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from edge.bench.command import BENCHMARKS
+from edge.bench.online import drawn
 from edge.bench.outcome import (
     Figure,
     Outcome,
@@ -148,6 +150,13 @@ def test_every_benchmark_is_documented() -> None:
         assert f"| `{name}` |" in page
     for structure in CANDIDATES:
         assert f"\n| {structure.name} |" in page
+
+
+def test_votes_that_come_again_are_said() -> None:
+    ballots = range(60_000)
+    rng = random.Random(1)
+    again = 1 - len({rng.choice(ballots) for _ in range(30_000)}) / 30_000
+    assert f"about {again:.0%} of the votes" in drawn(30_000, len(ballots))
 
 
 def test_numbers() -> None:
