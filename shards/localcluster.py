@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from shards.certificates import Certificate
 from shards.errors import ConfigurationError, Unavailable
 from shards.ports import free_ports
-from shards.process import LocalProcess
+from shards.process import LocalProcess, within
 
 SLOTS = 16384
 READY_TIMEOUT_S = 30.0
@@ -138,8 +138,8 @@ class LocalNode(LocalProcess):
             raise Unavailable(f"{self.name} ended:\n{self.log_tail()}")
 
     async def wait_ready(self) -> None:
-        """Wait until it answers; raises `Unavailable` with its log when it ends instead."""
-        async with self.client() as redis, asyncio.timeout(READY_TIMEOUT_S):
+        """Wait until it answers; raises `Unavailable` with its log if it ends, TimeoutError."""
+        async with self.client() as redis, within(READY_TIMEOUT_S, f"{self.name} does not answer"):
             while True:
                 self.check_alive()
                 try:
@@ -220,9 +220,9 @@ class LocalCluster:
     async def wait_healthy(self) -> None:
         """Wait until every node sees all slots served and every replica is in step.
 
-        Raises `Unavailable` with its log when one ends instead.
+        Raises `Unavailable` with its log when one ends instead, TimeoutError.
         """
-        async with asyncio.timeout(READY_TIMEOUT_S):
+        async with within(READY_TIMEOUT_S, "the Redis servers are not in step"):
             await asyncio.gather(*(self._wait_node_healthy(node) for node in self.nodes))
 
     async def _wait_node_healthy(self, node: LocalNode) -> None:
@@ -270,7 +270,7 @@ class LocalCluster:
 
     async def _replicate(self, redis: Redis, primary_id: str) -> None:
         """Make a node a replica, once gossip has told it of its primary."""
-        async with asyncio.timeout(READY_TIMEOUT_S):
+        async with within(READY_TIMEOUT_S, "a Redis server does not know its primary"):
             while True:
                 try:
                     await redis.cluster("REPLICATE", primary_id)

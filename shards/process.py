@@ -1,10 +1,13 @@
 """A server process of ours on this machine: started, watched, stopped, never left behind."""
 
+import asyncio
 import ctypes
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 STOP_TIMEOUT_S = 10.0
@@ -94,6 +97,16 @@ class LocalProcess:
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of the log, for error messages."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@asynccontextmanager
+async def within(timeout_s: float, undone: str) -> AsyncIterator[None]:
+    """Give the block so long; raises TimeoutError that says what is `undone` then."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except TimeoutError as error:
+        raise TimeoutError(f"{undone} after {timeout_s:g} s: is the machine too busy?") from error
 
 
 def _die_with_parent() -> None:

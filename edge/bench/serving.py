@@ -21,7 +21,7 @@ from shards.load import load_roll
 from shards.localcluster import LocalCluster
 from shards.options import Durability, DurabilityMode, RedisOptions
 from shards.ports import free_ports
-from shards.process import LocalProcess
+from shards.process import LocalProcess, within
 
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.05
@@ -146,7 +146,7 @@ async def _running(edges: Sequence[LocalProcess]) -> AsyncIterator[list[str]]:
 
 
 async def _ready(url: str, edge: LocalProcess) -> None:
-    async with aiohttp.ClientSession() as http, asyncio.timeout(READY_TIMEOUT_S):
+    async with aiohttp.ClientSession() as http, within(READY_TIMEOUT_S, "the edge is not ready"):
         while True:
             if not edge.alive:
                 raise StartError(f"the edge ended:\n{edge.log_tail()}")

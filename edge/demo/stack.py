@@ -19,7 +19,7 @@ from shards.load import load_roll
 from shards.localcluster import LocalCluster
 from shards.options import Durability, DurabilityMode, RedisOptions
 from shards.ports import free_ports
-from shards.process import LocalProcess
+from shards.process import LocalProcess, within
 
 PRIMARIES = 3
 REPLICAS_PER_PRIMARY = 1
@@ -119,7 +119,7 @@ class Stack:
 
         Raises `StartError` when one of `watch` ends instead, TimeoutError after `timeout_s`.
         """
-        async with aiohttp.ClientSession() as http, asyncio.timeout(timeout_s):
+        async with aiohttp.ClientSession() as http, within(timeout_s, "the edge is not ready"):
             while not await self._ready(http):
                 for process in watch:
                     if not process.alive:

@@ -16,6 +16,8 @@ from edge.demo.simulation import VOTES_PER_S, Simulation
 
 async def _vote(arguments: argparse.Namespace) -> None:
     cards = await asyncio.to_thread(read_cards, arguments.csv_file)
+    if not cards:
+        sys.exit(f"voters: {arguments.csv_file} has no electors")
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

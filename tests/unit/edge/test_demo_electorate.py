@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,11 @@ def test_a_corrected_csv_is_taken(data: Path, csv_file: Path) -> None:
 def test_nobody_else_reads_the_hashes(data: Path) -> None:
     database = prepare(data, 20, None, report).database
     assert stat.S_IMODE(database.directory.stat().st_mode) == 0o700
+
+
+def test_voters_without_electors_end_with_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "none.csv"
+    file.write_text("nas,code,law_id\n")
+    argv = [sys.executable, "-P", "-m", "edge.demo.voters", "http://127.0.0.1:9", str(file)]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (1, f"voters: {file} has no electors\n")
