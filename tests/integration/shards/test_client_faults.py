@@ -5,9 +5,13 @@ import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
+from uuid import uuid4
 
+import msgspec
 import pytest
 
 from hashgen import ballot_hash
@@ -16,15 +20,17 @@ from shards.client import ShardClient
 from shards.command import pack
 from shards.connection import ConnectionLost
 from shards.errors import ConfigurationError, NotConfirmed, Unavailable
+from shards.freezing import freeze
 from shards.lane import Lane, NotSent
 from shards.localcluster import LocalCluster
 from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
+from shards.review import ReviewCase, ReviewDesk
 from shards.roll import Cast, RollStore
 from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint, endpoint_of
 from tests.support.edges import until
 from tests.support.primaries import primary_of
-from tests.support.rolls import LAW, Roll
+from tests.support.rolls import LAW, Roll, load, open_election
 
 T = TypeVar("T")
 FAILOVER_TIMEOUT_S = 20
@@ -45,6 +51,13 @@ async def insist(ask: Callable[[], Awaitable[T]]) -> T:
                 return await ask()
             except Unavailable:
                 await asyncio.sleep(0.05)
+
+
+async def stop_replicas(cluster: LocalCluster) -> None:
+    for node in cluster.nodes:
+        async with node.client() as redis:
+            if (await redis.info("replication"))["role"] == "slave":
+                node.send(signal.SIGSTOP)
 
 
 async def test_votes_survive_the_primarys_death(
@@ -77,16 +90,41 @@ async def test_votes_survive_the_primarys_death(
 async def test_an_answer_is_not_given_before_a_replica_has_the_vote(
     cluster: LocalCluster, store: RollStore, roll: Roll
 ) -> None:
-    for node in cluster.nodes:
-        async with node.client() as redis:
-            if (await redis.info("replication"))["role"] == "slave":
-                node.send(signal.SIGSTOP)
+    await stop_replicas(cluster)
     ballot = ballot_hash(*roll.electors[0])
     with pytest.raises(NotConfirmed, match="replicas"):
         await store.cast(ballot, LAW, "oui", b"a" * 16)
     for node in cluster.nodes:
         node.send(signal.SIGCONT)
     assert await insist(lambda: store.cast(ballot, LAW, "oui", b"a" * 16)) == Cast("accepted")
+
+
+async def test_what_was_done_before_is_not_taken_for_confirmed(
+    cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
+) -> None:
+    """The call sent again is that of a client which has written nothing to wait for."""
+    election = open_election(LAW)
+    over = [msgspec.structs.replace(law, closes_at=datetime.now(UTC)) for law in election.laws]
+    await load(client, roll, msgspec.structs.replace(election, laws=over))
+    taken, decided = (ReviewCase(digit * 64, "duplicate", LAW, 1, 1, 0, 0) for digit in "ab")
+    for case in (taken, decided):
+        assert (await ReviewDesk(client).claim(case, "Aude", uuid4())).done
+    await ReviewDesk(client).resolve(decided.case_id, "Aude", "harmless", "why", uuid4())
+    act_id = uuid4()
+    acts: list[Callable[[ShardClient], Awaitable[object]]] = [
+        lambda of: freeze(of, store.info.roll_id, [LAW]),
+        lambda of: ReviewDesk(of).resolve(taken.case_id, "Aude", "fault", "why", act_id),
+        lambda of: ReviewDesk(of).reopen(decided.case_id, "Aude", "why", act_id),
+    ]
+    await stop_replicas(cluster)
+    for act in acts:
+        for _ in range(2):
+            again = ShardClient.connect(RedisOptions(cluster.url, Durability("replicated")))
+            async with aclosing(await again) as other:
+                with pytest.raises(NotConfirmed):
+                    await act(other)
+    for node in cluster.nodes:
+        node.send(signal.SIGCONT)
 
 
 async def test_a_lost_connection_is_mended_unseen(
