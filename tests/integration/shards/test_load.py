@@ -143,6 +143,22 @@ async def test_a_law_that_has_closed_is_opened_again_only_on_purpose(
     assert (await store.cast(ballots[1], LAW, "oui", b"b" * 16)).status == "accepted"
 
 
+async def test_a_law_is_not_closed_by_a_roll_that_never_took_ballots(
+    client: ShardClient, roll: Roll
+) -> None:
+    """As when a load is stopped because its hours are of another day."""
+
+    def stop(_electors: int) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await load_roll(client, roll.database, _until(datetime.now(UTC)), stop)
+    await load(client, roll, open_election(LAW))
+    store = await RollStore.open(client, scheme="sha256", key_fingerprint="")
+    ballot = ballot_hash(*roll.electors[0])
+    assert (await store.cast(ballot, LAW, "oui", b"a" * 16)).status == "accepted"
+
+
 async def test_a_load_killed_while_opening_the_shards_goes_on(
     store: RollStore, client: ShardClient, roll: Roll
 ) -> None:
