@@ -12,6 +12,7 @@ from shards.census import ShardCensus
 from shards.events import EventId, OutboxEvent
 from shards.keys import field_of
 from shards.records import Repeat, encode_record, encode_repeats
+from tests.support.clickhouse import accepted_twice
 
 SHARD = 0xAB
 HASHES = [bytes([SHARD]) + bytes([number]) * 31 for number in range(4)]
@@ -160,6 +161,14 @@ def test_what_is_replayed_is_what_the_roll_held() -> None:
         assert {
             field_of(b.ballot_hash): encode_repeats(b.repeats) for b in replayed if b.repeats
         } == census.repeats
+
+
+def test_of_two_events_that_accepted_a_ballot_the_first_is_replayed() -> None:
+    first, again = accepted_twice(100)
+    of_first, of_again = ballots_of([first]), ballots_of([again])
+    for events, ballots in (([first, again], of_first), ([first], of_again), ([again], of_first)):
+        [replayed] = cast_ballots(events, ballots)
+        assert (replayed.request_id, replayed.vote) == (first.request_id, first.vote)
 
 
 def by_hash_of(ballots: list[Ballot]) -> list[Ballot]:
