@@ -44,15 +44,15 @@ def test_what_says_the_same_does() -> None:
 
 
 def _replace(part: str, **changes: object) -> Callable[[ClosingRecord], ClosingRecord]:
-    """Change one part of the record, or of the first law's counts."""
+    """Change one part of the record, or of the first law or its counts."""
 
     def change(record: ClosingRecord) -> ClosingRecord:
         if part == "":
             return msgspec.structs.replace(record, **changes)
-        if part == "counts":
+        if part in ("law", "counts"):
             first, *others = record.laws
-            counts = msgspec.structs.replace(first.counts, **changes)
-            law = msgspec.structs.replace(first, counts=counts)
+            counts = msgspec.structs.replace(first.counts, **changes) if part == "counts" else None
+            law = msgspec.structs.replace(first, **({"counts": counts} if counts else changes))
             return msgspec.structs.replace(record, laws=[law, *others])
         changed = msgspec.structs.replace(getattr(record, part), **changes)
         return msgspec.structs.replace(record, **{part: changed})
@@ -74,6 +74,8 @@ def _replace(part: str, **changes: object) -> Callable[[ClosingRecord], ClosingR
         (_replace("roll", electors=9999), "roll: electors"),
         (_replace("roll", manifest_sha256="0" * 64), "roll: manifest_sha256"),
         (_replace("roll", laws={"L1": 9}), "roll: laws"),
+        (_replace("law", opens_at="2026-11-28T07:00:00.000+00:00"), "law L1: opens_at"),
+        (_replace("law", closes_at="2026-11-28T21:00:00.000+00:00"), "law L1: closes_at"),
         (_replace("counts", oui=4), "law L1: oui 4 in the record, 3 now"),
         (_replace("counts", late=1), "law L1: late"),
         (_replace("reconciliation", accepted=0), "sum: accepted"),
