@@ -120,6 +120,19 @@ def test_a_keyed_scheme_needs_its_key() -> None:
         settings.hasher()
 
 
+def test_who_decides_on_cases_shows_a_token_of_its_own(tmp_path: Path) -> None:
+    reading, writing = tmp_path / "reading", tmp_path / "writing"
+    reading.write_text("a" * 16)
+    writing.write_text("b" * 16 + "\n")
+    settings = Settings(review_token_file=reading, review_write_token_file=writing)
+    assert settings.review_tokens() == ("a" * 16, "b" * 16)
+    writing.write_text("a" * 16 + "\n")
+    with pytest.raises(SettingsError, match=r"^SCRUTIN_REVIEW_WRITE_TOKEN_FILE: .* another token"):
+        settings.review_tokens()
+    with pytest.raises(SettingsError, match="needs SCRUTIN_REVIEW_TOKEN_FILE"):
+        Settings(review_write_token_file=writing).review_tokens()
+
+
 def test_unknown_variables_are_found_with_what_was_meant() -> None:
     env = {"SCRUTIN_REDIS_URI": "x", "SCRUTIN_PORT": "1", "HOME": "/"}
     assert unknown_variables(env) == {"SCRUTIN_REDIS_URI": "SCRUTIN_REDIS_URL"}
