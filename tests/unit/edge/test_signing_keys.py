@@ -1,5 +1,6 @@
 """A key is made whole or not at all: what is left of one would block the next try."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -38,6 +39,18 @@ def test_no_key_is_left_without_its_public_half(tmp_path: Path) -> None:
     with pytest.raises(SigningKeyError, match=r"\.pub: File name too long"):
         make_signing_key(path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["key.pem", "key.pem.pub"])
+def test_a_key_that_appears_meanwhile_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).write_text("of the key before")
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)
+    with pytest.raises(SigningKeyError, match="File exists"):
+        make_signing_key(tmp_path / "key.pem")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "of the key before"
 
 
 def test_a_key_that_is_there_is_kept(tmp_path: Path) -> None:
