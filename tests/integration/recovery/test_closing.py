@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,6 +170,19 @@ async def test_a_storm_across_the_second_of_closing_is_decided_once(
 async def test_what_is_open_is_not_closed(day: Day, office: Office) -> None:
     code, _, errors = await office.close()
     assert (code, "still open; it closes at" in errors) == (2, True), errors
+    assert office.written == []
+    assert await meta(day, f"frozen:{LAWS[0]}") == {None}
+
+
+async def test_what_has_not_opened_is_not_closed(day: Day, roll: Roll, office: Office) -> None:
+    """Nor is another law, which has closed and could never be opened again."""
+    now = datetime.now(UTC)
+    closed, coming = closing_at(now, LAWS[0]).laws
+    hours = {"opens_at": now + timedelta(hours=1), "closes_at": now + timedelta(hours=2)}
+    laws = [closed, msgspec.structs.replace(coming, **hours)]
+    await load(day.redis, roll, msgspec.structs.replace(open_election(*LAWS), laws=laws))
+    code, _, errors = await office.close()
+    assert (code, f"law {LAWS[1]} has not opened; it closes at" in errors) == (2, True), errors
     assert office.written == []
     assert await meta(day, f"frozen:{LAWS[0]}") == {None}
 
@@ -395,14 +408,16 @@ async def test_why_it_is_not_drained_is_said_though_redis_goes_away(
                 await drain_until(redis, clickhouse, until_ms, timeout_s=0, waiting=waiting)
 
 
-async def test_a_vote_that_waits_is_not_certified_around(day: Day, roll: Roll) -> None:
+@pytest.mark.parametrize("status", ["accepted", "duplicate"])
+async def test_a_vote_that_waits_is_not_certified_around(day: Day, roll: Roll, status: str) -> None:
     """Published results that claim to hold it do not make up for it."""
-    voters = {answer.vote.ballot for answer in day.log}
-    idle = next(vote for vote in map(_vote, roll.electors) if vote.ballot not in voters)
-    assert (await day.store.cast(*idle)).status == "accepted"
+    voters = {answer.vote.ballot for answer in day.log if answer.cast.status == "accepted"}
+    votes = map(_vote, roll.electors)
+    vote = next(vote for vote in votes if (vote.ballot in voters) == (status == "duplicate"))
+    assert (await day.store.cast(*vote)).status == status
     election = await close_now(day, roll)
     closes_ms = {law.id: law.closes_at_ms for law in election.laws}
-    with pytest.raises(Unreconciled, match=f"law {idle.law_id}: 1 votes wait in the outbox"):
+    with pytest.raises(Unreconciled, match=f"law {vote.law_id}: 1 votes wait in the outbox"):
         await reconcile(day.redis, day.clickhouse, dict(day.store.info.laws), closes_ms)
 
 
