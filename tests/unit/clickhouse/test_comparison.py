@@ -132,6 +132,14 @@ def test_an_event_in_neither_outbox_nor_tables_is_a_difference() -> None:
         assert named == {missing.vote_hash.hex()} or named == {known.hex()}
 
 
+def test_a_vote_that_the_roll_lost_is_missed_though_it_was_the_shards_last() -> None:
+    [event] = day(random.Random(5), 1)
+    for fences, absent in ((slice(1, 1), {event.vote_hash}), (slice(0, 1), set())):
+        census = census_at([event], {}, fences)
+        read = ShardRead(census, [], ballots_of([event]), [event], event_id(event))
+        assert ShardComparison(read).absent == absent
+
+
 def test_a_ballot_may_be_missing_only_while_its_event_waits() -> None:
     events = day(random.Random(3), 40)
     census = census_at(events, dict.fromkeys(HASHES, 40), slice(40, 40))
