@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -119,8 +118,8 @@ async def test_what_was_done_before_is_not_taken_for_confirmed(
     await stop_replicas(cluster)
     for act in acts:
         for _ in range(2):
-            again = ShardClient.connect(RedisOptions(cluster.url, Durability("replicated")))
-            async with aclosing(await again) as other:
+            options = RedisOptions(cluster.url, Durability("replicated"))
+            async with await ShardClient.connect(options) as other:
                 with pytest.raises(NotConfirmed):
                     await act(other)
     for node in cluster.nodes:
