@@ -245,6 +245,22 @@ async def test_a_stalled_server_leaves_known_what_was_sent(cluster: LocalCluster
     await lane.aclose()
 
 
+async def test_a_call_that_is_lost_where_it_was_sent_on_to_may_have_been_executed(
+    cluster: LocalCluster,
+) -> None:
+    """A voter must not be told that nothing was recorded."""
+    options = RedisOptions(cluster.url, Durability("fsync"), timeout_s=1.0)
+    async with aclosing(await ShardClient.connect(options)) as client:
+        await client.ping()
+        primary, routes = await primary_of(cluster, 0), client.routes()
+        other = next(shard for shard, node in enumerate(routes) if node != routes[0])
+        client._take_route(0, client._routes[other])
+        primary.send(signal.SIGSTOP)
+        with pytest.raises(NotConfirmed):
+            await client.call(0, pack("SET", keys.tag(0) + b":test", ""))
+        primary.send(signal.SIGCONT)
+
+
 async def test_a_closed_client_connects_no_more(cluster: LocalCluster) -> None:
     before = asyncio.all_tasks()
     options, sending = RedisOptions(cluster.url, timeout_s=FAILOVER_TIMEOUT_S), Sending()
