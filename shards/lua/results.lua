@@ -23,7 +23,7 @@ local function publish(keys, args)
     local held_ballots, held_until_ms, held_corrected = age(held)
     if held_until_ms > tonumber(redis.call('TIME')[1] + 1) * 1000 then held_until_ms = 0 end
     local ballots, until_ms, corrected = age(args[1])
-    if corrected ~= held_corrected and until_ms >= held_until_ms then
+    if corrected ~= held_corrected then
       held_ballots = math.min(held_ballots, ballots)
     end
     if ballots < held_ballots or (ballots == held_ballots and until_ms < held_until_ms) then

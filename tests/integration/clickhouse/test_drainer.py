@@ -315,6 +315,8 @@ async def test_a_batch_that_another_drainer_took_over_is_stored_once(
     one._pending = batch  # what a drainer holds that was stopped between reading and storing
     assert await one.run_once() == len(events)
     assert await waiting(redis) == len(events)
+    published = await read_results(redis)
+    assert published is None or not published.complete_until_ms, "it had no lease to say so"
     assert await Drainer(other, redis, client, DrainOptions()).run_once() == len(events)
     assert await waiting(redis) == 0
     await assert_agrees(client, events)

@@ -250,7 +250,7 @@ async def test_a_call_that_is_lost_where_it_was_sent_on_to_may_have_been_execute
 ) -> None:
     """A voter must not be told that nothing was recorded."""
     options = RedisOptions(cluster.url, Durability("fsync"), timeout_s=1.0)
-    async with aclosing(await ShardClient.connect(options)) as client:
+    async with await ShardClient.connect(options) as client:
         await client.ping()
         primary, routes = await primary_of(cluster, 0), client.routes()
         other = next(shard for shard, node in enumerate(routes) if node != routes[0])

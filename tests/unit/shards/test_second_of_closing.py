@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shards.beliefs import LawState, state_at
 from shards.functions import qualified, sources
 from shards.keys import FIELD_SIZE_BYTES
 from shards.roll import CastCode
@@ -47,17 +48,18 @@ def freeze(store: Store, now_ms: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("now_ms", "decided"),
+    ("now_ms", "decided", "state"),
     [
-        (OPENS_MS - 1, CastCode.CLOSED),
-        (OPENS_MS, CastCode.ACCEPTED),
-        (CLOSES_MS - 1, CastCode.ACCEPTED),
-        (CLOSES_MS, CastCode.CLOSED),
+        (OPENS_MS - 1, CastCode.CLOSED, "waiting"),
+        (OPENS_MS, CastCode.ACCEPTED, "open"),
+        (CLOSES_MS - 1, CastCode.ACCEPTED, "open"),
+        (CLOSES_MS, CastCode.CLOSED, "closed"),
     ],
 )
 def test_the_window_is_from_the_first_millisecond_to_the_last(
-    shard: Store, now_ms: int, decided: CastCode
+    shard: Store, now_ms: int, decided: CastCode, state: LawState
 ) -> None:
+    assert state_at(now_ms, OPENS_MS, CLOSES_MS, frozen=False) == state
     assert cast(shard, now_ms) == decided
     assert at(shard, now_ms, b"XLEN", OUTBOX) == (decided == CastCode.ACCEPTED)
 
