@@ -116,7 +116,6 @@ class TallyPublisher:
                 "it had confirmed, or a table lost rows; see `scrutin verify`"
             )
             self._corrections = corrections
-            self._drained = True  # the tally has changed
 
     async def _take_over(self) -> None:
         """Keep the correction of what was published before this publisher began.

@@ -98,6 +98,24 @@ async def test_a_correction_is_looked_at_again_soon(
     assert found == []
 
 
+async def test_a_clock_that_was_set_back_puts_no_look_off(
+    redis: ShardClient, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a difference would go unseen until the clock is where it was."""
+    looked_until_ms = []
+
+    async def read(_: AsyncClient, until_ms: int) -> list[LawTally]:
+        looked_until_ms.append(until_ms)
+        return []
+
+    monkeypatch.setattr("clickhouse.publisher.read_corrections", read)
+    publisher = TallyPublisher(redis, client)
+    for until_ms in (3_600_000, 3_601_000, 1_000_000, 1_001_000):
+        publisher.drained(0, until_ms)
+        await publisher.recount_if_due()
+    assert looked_until_ms == [3_600_000, 1_000_000]
+
+
 async def test_a_time_of_before_the_clock_was_set_back_is_published_no_longer(
     redis: ShardClient, client: AsyncClient
 ) -> None:
