@@ -207,6 +207,18 @@ async def test_one_shard_that_is_still_open_is_enough_to_refuse(
     assert office.written == []
 
 
+async def test_shards_that_closed_at_different_times_are_not_certified(
+    day: Day, roll: Roll, office: Office
+) -> None:
+    election = await close_now(day, roll)
+    earlier = election.laws[0].closes_at_ms - 1000
+    await day.redis.call(7, pack("HSET", keys.meta_key(7), f"closes:{LAWS[0]}", earlier))
+    code, _, errors = await office.close()
+    assert (code, "the nodes do not agree" in errors) == (1, True), errors
+    assert await meta(day, f"frozen:{LAWS[0]}") == {None}
+    assert office.written == []
+
+
 async def test_closing_makes_results_final_for_good(
     day: Day, roll: Roll, office: Office, tmp_path: Path
 ) -> None:
