@@ -126,13 +126,15 @@ def read_results(file: Path) -> Results:
 
 
 def check_place(file: Path) -> None:
-    """Make the file's directory, and see that it holds results if it is there.
+    """Raise `StartError` unless results can be put into the file; for before anything is measured.
 
-    For before anything is measured: raises `StartError`, OSError when it could not be kept.
+    Makes nothing.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists():
         read_results(file)
+    place = next(place for place in file.absolute().parents if place.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise StartError(f"{file} cannot be written: see {place}, or choose another --out")
 
 
 def keep(file: Path, outcome: Outcome) -> Results:

@@ -94,5 +94,5 @@ def test_results_that_cannot_be_kept_are_said_before_the_benchmark(tmp_path: Pat
         assert (broken.returncode, broken.stdout) == (2, "")
         assert "results.json holds no benchmark results" in broken.stderr
         no_directory = bench(*command, "--out", str(tmp_path / "results.json"))
-        assert (no_directory.returncode, no_directory.stdout) == (1, "")
-        assert "results.json" in no_directory.stderr
+        assert (no_directory.returncode, no_directory.stdout) == (2, "")
+        assert "results.json cannot be written" in no_directory.stderr
