@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -390,34 +391,41 @@ async def test_an_outbox_that_does_not_drain_leaves_nothing_certified(
     assert office.written == []
 
 
-async def test_what_waits_in_a_shard_that_does_not_answer_is_not_called_nothing(
-    clickhouse: AsyncClient, roll: Roll, tmp_path: Path
-) -> None:
+class Mortal(NamedTuple):
+    """A loaded cluster whose servers may be killed."""
+
+    cluster: LocalCluster
+    redis: ShardClient
+
+
+@pytest.fixture
+async def mortal(roll: Roll, tmp_path: Path) -> AsyncIterator[Mortal]:
     async with LocalCluster(tmp_path / "redis", replicas_per_primary=0) as cluster:
         options = RedisOptions(cluster.url, Durability("memory", timeout_ms=500), timeout_s=0.5)
         async with await ShardClient.connect(options) as redis:
             await load(redis, roll, open_election(*LAWS))
-            results_at = await primary_of(cluster, 0)
-            next(node for node in cluster.nodes if node is not results_at).kill()
-            with pytest.raises(Unreconciled, match=r"\d+ shards do not answer after 0 s"):
-                await drain_until(redis, clickhouse, int(time.time() * 1000), timeout_s=0)
+            yield Mortal(cluster, redis)
+
+
+async def test_what_waits_in_a_shard_that_does_not_answer_is_not_called_nothing(
+    clickhouse: AsyncClient, mortal: Mortal
+) -> None:
+    results_at = await primary_of(mortal.cluster, 0)
+    next(node for node in mortal.cluster.nodes if node is not results_at).kill()
+    with pytest.raises(Unreconciled, match=r"\d+ shards do not answer after 0 s"):
+        await drain_until(mortal.redis, clickhouse, int(time.time() * 1000), timeout_s=0)
 
 
 async def test_why_it_is_not_drained_is_said_though_redis_goes_away(
-    clickhouse: AsyncClient, roll: Roll, tmp_path: Path
+    clickhouse: AsyncClient, mortal: Mortal
 ) -> None:
-    async with LocalCluster(tmp_path / "redis", replicas_per_primary=0) as cluster:
-        options = RedisOptions(cluster.url, Durability("memory", timeout_ms=500), timeout_s=0.5)
-        async with await ShardClient.connect(options) as redis:
-            await load(redis, roll, open_election(*LAWS))
+    def waiting(_done: int, _total: int) -> None:
+        for node in mortal.cluster.nodes:
+            node.kill()
 
-            def waiting(_done: int, _total: int) -> None:
-                for node in cluster.nodes:
-                    node.kill()
-
-            until_ms = int(time.time() * 1000) + 60_000
-            with pytest.raises(Unreconciled, match="after 0 s"):
-                await drain_until(redis, clickhouse, until_ms, timeout_s=0, waiting=waiting)
+    until_ms = int(time.time() * 1000) + 60_000
+    with pytest.raises(Unreconciled, match="after 0 s"):
+        await drain_until(mortal.redis, clickhouse, until_ms, timeout_s=0, waiting=waiting)
 
 
 @pytest.mark.parametrize("status", ["accepted", "duplicate"])
