@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -241,7 +241,8 @@ class Day:
     async def _close(self, electorate: Electorate, client: ShardClient) -> None:
         """Close the laws as an operator does: edit the election file and load the roll again."""
         election = load_election(electorate.election_file)
-        closed = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
+        # Not a moment before the last vote: a count up to there would be final without it.
+        closed = datetime.now(UTC)
         text = electorate.election_file.read_text()
         for law in election.laws:
             text = text.replace(
