@@ -20,7 +20,6 @@ from edge.assets import Assets
 from edge.auditors import Auditors
 from edge.backend import Backend
 from edge.draining import DrainState
-from edge.languages import preferred_language
 from edge.metrics import VOTE_ROUTE, EdgeMetrics
 from edge.openapi import openapi_document
 from edge.ops import Ops
@@ -49,6 +48,7 @@ from edge.wire import (
     Send,
     base_headers,
     header,
+    language_preferred,
     problem_reply,
     send_reply,
 )
@@ -234,12 +234,11 @@ def _page_language(scope: Scope) -> Language | None:
             return language
     if path.startswith(API) or HTML not in (header(scope, b"accept") or b""):
         return None
-    return preferred_language((header(scope, b"accept-language") or b"").decode("latin-1"))
+    return language_preferred(scope)
 
 
 def _problem(scope: Scope, problem: Problem) -> Reply:
-    accepted = (header(scope, b"accept-language") or b"").decode("latin-1")
-    return problem_reply(problem, preferred_language(accepted))
+    return problem_reply(problem, language_preferred(scope))
 
 
 def _log_failure(error: Exception, scope: Scope) -> None:

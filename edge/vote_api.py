@@ -10,7 +10,6 @@ import msgspec
 
 from edge.admission import Admission
 from edge.errors import BadRequest
-from edge.languages import preferred_language
 from edge.patience import Patience
 from edge.problems import (
     INVALID_FIELD,
@@ -34,6 +33,7 @@ from edge.wire import (
     discard_body,
     header,
     json_reply,
+    language_preferred,
     problem_reply,
     read_body,
     send_reply,
@@ -165,8 +165,7 @@ class VoteEndpoint:
                 return json_reply(403, Invalid(request_id))
 
     def _problem(self, scope: Scope, problem: Problem, extra: Headers | None = None) -> Reply:
-        accepted = (header(scope, b"accept-language") or b"").decode("latin-1")
-        return problem_reply(problem, preferred_language(accepted), extra)
+        return problem_reply(problem, language_preferred(scope), extra)
 
 
 def _check_media_type(scope: Scope) -> None:

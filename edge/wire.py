@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge.errors import BadRequest
+from edge.languages import preferred_language
 from edge.patience import Patience
 from edge.problems import CUT_SHORT, TIMED_OUT, TOO_LARGE, Language, Problem, details
 
@@ -43,6 +44,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
         if key == name:
             return bytes(value)
     return None
+
+
+def language_preferred(scope: Scope) -> Language:
+    """Return the language that a request asks for."""
+    return preferred_language((header(scope, b"accept-language") or b"").decode("latin-1"))
 
 
 def base_headers(content_type: bytes, body: bytes) -> Headers:
