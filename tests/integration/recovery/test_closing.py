@@ -6,7 +6,6 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +13,8 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 import pytest
-from clickhouse_connect.driver import AsyncClient
 
-from clickhouse.closing import drain_until, reconcile
+from clickhouse.closing import reconcile
 from clickhouse.errors import Unreconciled
 from clickhouse.tally import read_tallies
 from edge.records.closing import FORMAT
@@ -30,8 +28,6 @@ from shards.command import pack
 from shards.election import Election
 from shards.errors import ShardsError
 from shards.functions import fcall
-from shards.localcluster import LocalCluster
-from shards.options import Durability, RedisOptions
 from shards.outbox import Outbox
 from shards.results import ResultsSnapshot, read_results
 from tests.integration.edge.conftest import LAW_TOML, TOML
@@ -39,7 +35,6 @@ from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
 from tests.support.ballots import stranger, vote_of
 from tests.support.edges import EdgeProcess, until
-from tests.support.primaries import primary_of
 from tests.support.rolls import Roll, load, open_election
 
 OTHER_LAW = LAWS[1]
@@ -389,43 +384,6 @@ async def test_an_outbox_that_does_not_drain_leaves_nothing_certified(
     code, _, errors = await office.close("--drain-timeout-s", "0")
     assert (code, "1 attempts wait" in errors) == (1, True), errors
     assert office.written == []
-
-
-class Mortal(NamedTuple):
-    """A loaded cluster whose servers may be killed."""
-
-    cluster: LocalCluster
-    redis: ShardClient
-
-
-@pytest.fixture
-async def mortal(roll: Roll, tmp_path: Path) -> AsyncIterator[Mortal]:
-    async with LocalCluster(tmp_path / "redis", replicas_per_primary=0) as cluster:
-        options = RedisOptions(cluster.url, Durability("memory", timeout_ms=500), timeout_s=0.5)
-        async with await ShardClient.connect(options) as redis:
-            await load(redis, roll, open_election(*LAWS))
-            yield Mortal(cluster, redis)
-
-
-async def test_what_waits_in_a_shard_that_does_not_answer_is_not_called_nothing(
-    clickhouse: AsyncClient, mortal: Mortal
-) -> None:
-    results_at = await primary_of(mortal.cluster, 0)
-    next(node for node in mortal.cluster.nodes if node is not results_at).kill()
-    with pytest.raises(Unreconciled, match=r"\d+ shards do not answer after 0 s"):
-        await drain_until(mortal.redis, clickhouse, int(time.time() * 1000), timeout_s=0)
-
-
-async def test_why_it_is_not_drained_is_said_though_redis_goes_away(
-    clickhouse: AsyncClient, mortal: Mortal
-) -> None:
-    def waiting(_done: int, _total: int) -> None:
-        for node in mortal.cluster.nodes:
-            node.kill()
-
-    until_ms = int(time.time() * 1000) + 60_000
-    with pytest.raises(Unreconciled, match="after 0 s"):
-        await drain_until(mortal.redis, clickhouse, until_ms, timeout_s=0, waiting=waiting)
 
 
 @pytest.mark.parametrize("status", ["accepted", "duplicate"])
