@@ -11,8 +11,9 @@ end
 
 -- Opens a shard for loading, or confirms that it is open for the same roll. A law that is frozen
 -- keeps its window: it must be given as it is. One that has closed, by this server's clock, is not
--- opened again unless that is asked for: its count may have been seen. A roll keeps its layout,
--- which its info tells: buckets and fields of another would be looked for in vain.
+-- opened again unless that is asked for: its count may have been seen. Nor is one closed at a time
+-- that has passed: ballots were taken since, and a count up to then would be final without them. A
+-- roll keeps its layout, which its info tells: buckets and fields of another would be looked for in vain.
 -- KEYS  1 {xx}:meta
 -- ARGV  1 roll id
 --       2 '1' when laws that have closed may be opened again
@@ -34,10 +35,16 @@ local function roll_begin(keys, args)
     if was and was ~= value and redis.call('HGET', keys[1], 'frozen:' .. law_id) then
       return redis.error_reply('FROZEN the results of law ' .. law_id .. ' are final, its hours stay')
     end
-    local has_closed = was and what == 'closes' and held[2] and tonumber(was) <= now_ms
-    if has_closed and tonumber(value) > tonumber(was) and args[2] ~= '1' then
-      return redis.error_reply('CLOSED law ' .. law_id .. ' has closed, and its count may have been'
-        .. ' seen: load its hours as they were, or say --reopen')
+    if was and what == 'closes' and held[2] then
+      local closed_ms, closes_ms = tonumber(was), tonumber(value)
+      if closed_ms <= now_ms and closes_ms > closed_ms and args[2] ~= '1' then
+        return redis.error_reply('CLOSED law ' .. law_id .. ' has closed, and its count may have been'
+          .. ' seen: load its hours as they were, or say --reopen')
+      end
+      if closes_ms < closed_ms and closes_ms <= now_ms then
+        return redis.error_reply('PAST law ' .. law_id .. ' may have taken votes since the closing time'
+          .. ' given: load one that is still to come')
+      end
     end
   end
   redis.call('HSET', keys[1], 'roll', args[1], unpack(args, 3))

@@ -9,7 +9,9 @@ from hashgen import BallotHasher
 from hashgen.database import HashDatabase
 from hashgen.generate import Options, generate
 from hashgen.sample import write_sample
+from shards import keys
 from shards.client import ShardClient
+from shards.command import pack
 from shards.election import Election, Law
 from shards.load import load_roll
 from shards.localcluster import LocalCluster
@@ -88,3 +90,13 @@ async def load(client: ShardClient, roll: Roll, election: Election) -> None:
     """Load a roll the way `scrutin roll load` does."""
     roll.database.check()
     await load_roll(client, roll.database, election)
+
+
+async def close_at(client: ShardClient, closes_at: datetime, *law_ids: str) -> None:
+    """Give laws a closing time, in every shard: no load gives one that is past.
+
+    As if the hours had always been so; votes of before may be late by them.
+    """
+    closes_ms = round(closes_at.timestamp() * 1000)
+    hours = [word for law_id in law_ids for word in (f"closes:{law_id}", closes_ms)]
+    await client.call_each(lambda shard: pack("HSET", keys.meta_key(shard), *hours))

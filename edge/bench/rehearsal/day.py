@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -35,6 +35,7 @@ from shards.ports import free_ports
 PATIENCE_S = 60.0  # of the loader and of the watch, on a machine that is kept busy
 READY_TIMEOUT_S = 120.0
 FINAL_TIMEOUT_S = 60.0
+CLOSING_AHEAD_S = 2.0  # besides the time that a load takes
 PREPARING = {"write": "rows", "read": "bytes", "sort": "steps", "ballots": "electors"}
 COMPARING = {"comparing": "shards"}
 TABLES = Path(__file__).with_name("tables.sql")
@@ -148,7 +149,7 @@ class Day:
         """Everything that needs the engines."""
         watch = Watch(self._stack, self._data, client)
         empty_bytes = await watch.redis_bytes()
-        await self._load("roll loaded", electorate, client)
+        load_s = await self._load("roll loaded", electorate, client)
         loaded_bytes = await watch.redis_bytes() - empty_bytes
         with self._phases.phase("start edge and drainers"):
             await self._start_services()
@@ -160,7 +161,7 @@ class Day:
             await self._drain(watch)
         await watch.look()
         voted_bytes = await watch.redis_bytes() - empty_bytes
-        await self._close(electorate, client)
+        await self._close(electorate, client, ahead_s=load_s + CLOSING_AHEAD_S)
         async with connected(
             self._stack.clickhouse.url, timeout_s=WHOLE_TABLES_TIMEOUT_S
         ) as clickhouse:
@@ -202,7 +203,8 @@ class Day:
                 "is the machine busy with something else? --keep keeps their logs"
             ) from error
 
-    async def _load(self, name: str, electorate: Electorate, client: ShardClient) -> None:
+    async def _load(self, name: str, electorate: Electorate, client: ShardClient) -> float:
+        """Load the roll as the election file has its laws; return the seconds that took."""
         electors = electorate.database.manifest.total
         with self._phases.phase(name, "electors") as (phase, report):
 
@@ -213,6 +215,7 @@ class Day:
             report(name, 0, electors)
             election = load_election(electorate.election_file)
             await load_roll(client, electorate.database, election, filled)
+        return phase.seconds
 
     async def _cast(self, expected: Expected) -> Cast:
         with self._phases.phase("votes cast", "ballots") as (phase, report):
@@ -238,18 +241,22 @@ class Day:
                     log = self._stack.drainer.log_tail()
                     raise RehearsalFailed(f"{waiting:,} events wait and none is drained:\n{log}")
 
-    async def _close(self, electorate: Electorate, client: ShardClient) -> None:
-        """Close the laws as an operator does: edit the election file and load the roll again."""
+    async def _close(self, electorate: Electorate, client: ShardClient, ahead_s: float) -> None:
+        """Close the laws as an operator does: edit the election file and load the roll again.
+
+        `ahead_s`: how far ahead they close, which is more than the shards need to hear of it.
+        """
         election = load_election(electorate.election_file)
-        # Not a moment before the last vote: a count up to there would be final without it.
-        closed = datetime.now(UTC)
+        closes_at = datetime.now(UTC) + timedelta(seconds=ahead_s)
         text = electorate.election_file.read_text()
         for law in election.laws:
             text = text.replace(
-                f"closes_at = {law.closes_at.isoformat()}", f"closes_at = {closed.isoformat()}"
+                f"closes_at = {law.closes_at.isoformat()}", f"closes_at = {closes_at.isoformat()}"
             )
         electorate.election_file.write_text(text)
-        await self._load("closed, the roll loaded again", electorate, client)
+        await self._load("hours changed, roll loaded again", electorate, client)
+        with self._phases.phase("closing time awaited"):
+            await asyncio.sleep((closes_at - datetime.now(UTC)).total_seconds())
 
     async def _vote_late(self, electorate: Electorate) -> str:
         """Vote as an elector of the roll; return the answer's status and decision."""

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import time
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -35,7 +34,7 @@ from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS, VOTERS, Day
 from tests.support.ballots import stranger, vote_of
 from tests.support.edges import EdgeProcess, until
-from tests.support.rolls import Roll, load, open_election
+from tests.support.rolls import Roll, close_at, load, open_election
 
 OTHER_LAW = LAWS[1]
 STORM_MS = 2000
@@ -81,10 +80,10 @@ def closing_at(moment: datetime, *laws: str) -> Election:
     return msgspec.structs.replace(election, laws=changed)
 
 
-async def close_now(day: Day, roll: Roll, *laws: str) -> Election:
-    election = closing_at(datetime.now(UTC), *(laws or LAWS))
-    await load(day.redis, roll, election)
-    return election
+async def close_now(day: Day, *laws: str) -> Election:
+    now = datetime.now(UTC)
+    await close_at(day.redis, now, *(laws or LAWS))
+    return closing_at(now, *(laws or LAWS))
 
 
 def the_record(office: Office) -> dict[str, Any]:
@@ -135,14 +134,10 @@ async def test_a_storm_across_the_second_of_closing_is_decided_once(
                 return told[202, "accepted"] >= BEGUN
 
             await until(begun, "a storm", 30)
-            closes_ms = int(time.time() * 1000) + STORM_MS
-            for law_id in LAWS:
-                await redis.call_each(
-                    lambda shard, law_id=law_id: pack(  # type: ignore[misc]
-                        "HSET", keys.meta_key(shard), f"closes:{law_id}", closes_ms
-                    )
-                )
-            return closes_ms
+            closes_at = datetime.now(UTC) + timedelta(milliseconds=STORM_MS)
+            closing = closing_at(closes_at, *LAWS)
+            await load(redis, roll, closing)
+            return closing.laws[0].closes_at_ms
 
         closing = asyncio.create_task(close())
         await asyncio.gather(*(vote() for _ in range(8)))
@@ -173,10 +168,11 @@ async def test_what_is_open_is_not_closed(day: Day, office: Office) -> None:
 async def test_what_has_not_opened_is_not_closed(day: Day, roll: Roll, office: Office) -> None:
     """Nor is another law, which has closed and could never be opened again."""
     now = datetime.now(UTC)
-    closed, coming = closing_at(now, LAWS[0]).laws
+    election = open_election(*LAWS)
     hours = {"opens_at": now + timedelta(hours=1), "closes_at": now + timedelta(hours=2)}
-    laws = [closed, msgspec.structs.replace(coming, **hours)]
-    await load(day.redis, roll, msgspec.structs.replace(open_election(*LAWS), laws=laws))
+    laws = [election.laws[0], msgspec.structs.replace(election.laws[1], **hours)]
+    await load(day.redis, roll, msgspec.structs.replace(election, laws=laws))
+    await close_at(day.redis, now, LAWS[0])
     code, _, errors = await office.close()
     assert (code, f"law {LAWS[1]} has not opened; it closes at" in errors) == (2, True), errors
     assert office.written == []
@@ -186,7 +182,7 @@ async def test_what_has_not_opened_is_not_closed(day: Day, roll: Roll, office: O
 async def test_nothing_is_frozen_where_no_record_can_be_written(
     day: Day, roll: Roll, office: Office, tmp_path: Path
 ) -> None:
-    await close_now(day, roll)
+    await close_now(day)
     code, _, errors = await office._replace(records=tmp_path / "missing").close()
     assert (code, "cannot write" in errors, "No such file" in errors) == (1, True, True), errors
     assert await meta(day, f"frozen:{LAWS[0]}") == {None}
@@ -195,7 +191,7 @@ async def test_nothing_is_frozen_where_no_record_can_be_written(
 async def test_one_shard_that_is_still_open_is_enough_to_refuse(
     day: Day, roll: Roll, office: Office
 ) -> None:
-    election = await close_now(day, roll)
+    election = await close_now(day)
     later = election.laws[0].closes_at_ms + 3_600_000
     await day.redis.call(7, pack("HSET", keys.meta_key(7), f"closes:{LAWS[0]}", later))
     code, _, errors = await office.close()
@@ -206,7 +202,7 @@ async def test_one_shard_that_is_still_open_is_enough_to_refuse(
 async def test_shards_that_closed_at_different_times_are_not_certified(
     day: Day, roll: Roll, office: Office
 ) -> None:
-    election = await close_now(day, roll)
+    election = await close_now(day)
     earlier = election.laws[0].closes_at_ms - 1000
     await day.redis.call(7, pack("HSET", keys.meta_key(7), f"closes:{LAWS[0]}", earlier))
     code, _, errors = await office.close()
@@ -221,7 +217,7 @@ async def test_closing_makes_results_final_for_good(
     voters = {answer.vote.ballot for answer in day.log}
     idle = [vote for vote in map(_vote, roll.electors) if vote.ballot not in voters]
     assert (await day.store.cast(*idle[0])).status == "accepted"  # not drained when it closes
-    election = await close_now(day, roll)
+    election = await close_now(day)
     # as a closing that was killed leaves it
     one = fcall("roll_freeze", (keys.meta_key(3),), day.store.info.roll_id, LAWS[0])
     assert (await day.redis.call(3, one))[1] > 0
@@ -247,15 +243,9 @@ async def test_closing_makes_results_final_for_good(
     # hours that are changed later, in whichever way, let nobody vote
     with pytest.raises(ShardsError, match="FROZEN"):
         await load(day.redis, roll, open_election(*LAWS))
-    later = str(election.laws[0].closes_at_ms + 3_600_000)
-    for law_id in LAWS:
-        await day.redis.call_each(
-            lambda shard, law_id=law_id: pack(  # type: ignore[misc]
-                "HSET", keys.meta_key(shard), f"closes:{law_id}", later
-            )
-        )
+    await close_at(day.redis, election.laws[0].closes_at + timedelta(hours=1), *LAWS)
     assert (await day.store.cast(*idle[1])).status == "closed"
-    await load_as_it_was(day, election)
+    await close_at(day.redis, election.laws[0].closes_at, *LAWS)
     # refused, and no part of the day any more
     late = await day.store.cast(*stranger(LAWS[0], random.Random(1)))
     assert late.status == "invalid"
@@ -270,15 +260,6 @@ async def test_closing_makes_results_final_for_good(
     assert second["reconciliation"].pop("attempts_compared") == sums.pop("attempts_compared") + 1
     for part in ("laws", "roll", "reconciliation", "scope", "frozen_at"):
         assert second[part] == record[part]
-
-
-async def load_as_it_was(day: Day, election: Election) -> None:
-    for law in election.laws:
-        await day.redis.call_each(
-            lambda shard, law=law: pack(  # type: ignore[misc]
-                "HSET", keys.meta_key(shard), f"closes:{law.id}", law.closes_at_ms
-            )
-        )
 
 
 def _vote(elector: Any) -> Any:
@@ -303,7 +284,7 @@ async def test_flags_that_do_not_go_together_are_refused(flags: tuple[str, ...],
 async def test_a_made_up_record_writes_no_lines_of_ours(
     day: Day, roll: Roll, office: Office, tmp_path: Path
 ) -> None:
-    await close_now(day, roll)
+    await close_now(day)
     assert (await office.close())[0] == 0
     made_up = the_record(office) | {"scope": "election\nsigned by    them\x1b[8m"}
     forged = tmp_path / "forged.json"
@@ -316,7 +297,7 @@ async def test_a_made_up_record_writes_no_lines_of_ours(
 async def test_the_command_opens_again_only_on_purpose(
     day: Day, roll: Roll, office: Office, tmp_path: Path
 ) -> None:
-    await close_now(day, roll)
+    await close_now(day)
     window = {"opens_at": "2026-01-01T00:00:00Z", "closes_at": "2126-01-01T00:00:00Z"}
     election = tmp_path / "election.toml"
     laws = [LAW_TOML.format(id=law_id, **window) for law_id in LAWS]
@@ -333,7 +314,7 @@ async def test_the_command_opens_again_only_on_purpose(
 async def test_one_law_is_closed_while_another_goes_on(
     day: Day, roll: Roll, office: Office
 ) -> None:
-    await close_now(day, roll, LAWS[0])
+    await close_now(day, LAWS[0])
     code, _, errors = await office.close("--law", "L2025-999")
     assert (code, "--law" in errors) == (2, True)
     code, out, errors = await office.close("--law", LAWS[0])
@@ -349,7 +330,7 @@ async def test_one_law_is_closed_while_another_goes_on(
 async def test_a_ballot_lost_by_a_table_leaves_nothing_certified(
     day: Day, roll: Roll, office: Office
 ) -> None:
-    await close_now(day, roll)
+    await close_now(day)
     await day.clickhouse.command(
         "DELETE FROM scrutin.ballots WHERE vote_hash = {h:String}",
         parameters={"h": day.first_accepted().vote.ballot.hex()},
@@ -367,7 +348,7 @@ async def test_what_another_drainer_holds_is_waited_for(
     idle = next(vote for vote in map(_vote, roll.electors) if vote.ballot not in voters)
     assert (await day.store.cast(*idle)).status == "accepted"
     assert len((await Outbox(day.redis, owner="another").read(1000)).events) == 1
-    await close_now(day, roll)
+    await close_now(day)
     code, _, errors = await office.close()
     assert code == 0, errors
     assert the_record(office)["reconciliation"]["ballots"] == VOTERS + 1
@@ -380,7 +361,7 @@ async def test_an_outbox_that_does_not_drain_leaves_nothing_certified(
     idle = next(vote for vote in map(_vote, roll.electors) if vote.ballot not in voters)
     await day.store.cast(*idle)
     await Outbox(day.redis, owner="another", lease_ms=60_000).read(1000)
-    await close_now(day, roll)
+    await close_now(day)
     code, _, errors = await office.close("--drain-timeout-s", "0")
     assert (code, "1 attempts wait" in errors) == (1, True), errors
     assert office.written == []
@@ -393,14 +374,14 @@ async def test_a_vote_that_waits_is_not_certified_around(day: Day, roll: Roll, s
     votes = map(_vote, roll.electors)
     vote = next(vote for vote in votes if (vote.ballot in voters) == (status == "duplicate"))
     assert (await day.store.cast(*vote)).status == status
-    election = await close_now(day, roll)
+    election = await close_now(day)
     closes_ms = {law.id: law.closes_at_ms for law in election.laws}
     with pytest.raises(Unreconciled, match=f"law {vote.law_id}: 1 votes wait in the outbox"):
         await reconcile(day.redis, day.clickhouse, dict(day.store.info.laws), closes_ms)
 
 
 async def test_counts_that_do_not_fit_are_named(day: Day, roll: Roll) -> None:
-    election = await close_now(day, roll)
+    election = await close_now(day)
     closes_ms = {law.id: law.closes_at_ms for law in election.laws}
     electors = dict(day.store.info.laws)
     await reconcile(day.redis, day.clickhouse, electors, closes_ms)
@@ -416,7 +397,7 @@ async def test_counts_that_do_not_fit_are_named(day: Day, roll: Roll) -> None:
 async def test_another_manifest_leaves_nothing_certified(
     day: Day, roll: Roll, office: Office, tmp_path: Path
 ) -> None:
-    await close_now(day, roll)
+    await close_now(day)
     other = tmp_path / "manifest.json"
     made = msgspec.structs.replace(roll.database.manifest, roll_id="0" * 64).sealed()
     other.write_bytes(msgspec.json.encode(made))
@@ -426,7 +407,7 @@ async def test_another_manifest_leaves_nothing_certified(
 
 
 async def test_a_record_is_checked(day: Day, roll: Roll, office: Office, tmp_path: Path) -> None:
-    await close_now(day, roll)
+    await close_now(day)
     assert (await office.close())[0] == 0
     [path] = office.written
     code, out, _ = await office.check(path)

@@ -5,7 +5,6 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from clickhouse.verify import Verification, Verifier
@@ -17,7 +16,7 @@ from shards.errors import RollConflict
 from tests.integration.edge.test_commands import scrutin
 from tests.integration.recovery.conftest import LAWS, Day
 from tests.support.ballots import vote_of
-from tests.support.rolls import Roll, load, make_roll, open_election
+from tests.support.rolls import Roll, close_at, load, make_roll, open_election
 
 
 async def verified(day: Day, database: HashDatabase | None) -> Verification:
@@ -107,10 +106,7 @@ async def test_commands_hold_the_roll_against_the_database(
     code, out, _ = await scrutin("verify", "--roll", directory, **where)
     assert (code, gone[:13].hex() in out, forged[:13].hex() in out) == (1, True, True), out
 
-    now = datetime.now(UTC)
-    election = open_election(*LAWS)
-    laws = [msgspec.structs.replace(law, closes_at=now) for law in election.laws]
-    await load(day.redis, roll, msgspec.structs.replace(election, laws=laws))
+    await close_at(day.redis, datetime.now(UTC), *LAWS)
     records = tmp_path / "records"
     records.mkdir()
     close = ("close", "--signing-key", str(key), "--directory", str(records))

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
-import msgspec
 import pytest
 
 from hashgen import ballot_hash
@@ -29,7 +28,7 @@ from shards.roll import Cast, RollStore
 from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint, endpoint_of
 from tests.support.edges import until
 from tests.support.primaries import primary_of
-from tests.support.rolls import LAW, Roll, load, open_election
+from tests.support.rolls import LAW, Roll, close_at
 
 T = TypeVar("T")
 FAILOVER_TIMEOUT_S = 20
@@ -102,9 +101,7 @@ async def test_what_was_done_before_is_not_taken_for_confirmed(
     cluster: LocalCluster, store: RollStore, client: ShardClient, roll: Roll
 ) -> None:
     """The call sent again is that of a client which has written nothing to wait for."""
-    election = open_election(LAW)
-    over = [msgspec.structs.replace(law, closes_at=datetime.now(UTC)) for law in election.laws]
-    await load(client, roll, msgspec.structs.replace(election, laws=over))
+    await close_at(client, datetime.now(UTC), LAW)
     taken, decided = (ReviewCase(digit * 64, "duplicate", LAW, 1, 1, 0, 0) for digit in "ab")
     for case in (taken, decided):
         assert (await ReviewDesk(client).claim(case, "Aude", uuid4())).done

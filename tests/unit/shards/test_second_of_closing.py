@@ -97,6 +97,27 @@ def test_a_frozen_law_is_closed_for_a_clock_that_is_behind_too(shard: Store) -> 
     assert at(shard, 0, b"HGET", META, b"frozen:" + LAW) == b"%d" % CLOSES_MS
 
 
+@pytest.mark.parametrize(
+    ("now_ms", "closes_ms", "refused"),
+    [
+        (CLOSES_MS - 1000, CLOSES_MS - 1001, True),
+        (CLOSES_MS - 1000, CLOSES_MS - 1000, True),  # a vote may have been taken just now
+        (CLOSES_MS - 1000, CLOSES_MS - 999, False),
+        (CLOSES_MS, CLOSES_MS - 1, True),
+        (CLOSES_MS, CLOSES_MS, False),
+    ],
+)
+def test_no_law_closes_before_a_vote_that_was_taken(
+    shard: Store, now_ms: int, closes_ms: int, refused: bool
+) -> None:
+    """Its count up to then would be called final without that vote."""
+    hours = (b"opens:" + LAW, b"%d" % OPENS_MS, b"closes:" + LAW, b"%d" % closes_ms)
+    answer = call(shard, now_ms, "roll_begin", (META,), b"roll", b"0", b"info", b"{}", *hours)
+    assert (isinstance(answer, Failure) and answer.text.startswith(b"PAST")) == refused
+    after = at(shard, now_ms, b"HGET", META, b"closes:" + LAW)
+    assert after == b"%d" % (CLOSES_MS if refused else closes_ms)
+
+
 def test_the_hours_of_a_frozen_law_stay(shard: Store) -> None:
     freeze(shard, CLOSES_MS)
     hours = [b"opens:" + LAW, b"%d" % OPENS_MS, b"closes:" + LAW, b"%d" % CLOSES_MS]
