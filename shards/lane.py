@@ -24,6 +24,7 @@ BATCH_CALLS_MAX = 1024
 BATCHES_MAX = 64  # in flight at once; only one when each has to be confirmed
 WATCHES_A_TIMEOUT = 8  # a call that is not answered fails in the last eighth of the time-out
 CONFIRM_SLICE_MS = 3
+FORLORN_PART = 0.05  # of the durability time-out, while the cluster lists too few replicas
 ASKING = pack("ASKING")
 
 
@@ -166,6 +167,9 @@ class Lane:
         when the primary asks, and the primary asks once, when WAITAOF begins: asked in the same
         breath as it receives the writes, it has not synced them yet, and would not tell again
         for a second. For the same reason the wait is cut in slices: each asks anew.
+
+        While the cluster itself lists too few replicas nobody is kept waiting for long: one that
+        is back and not listed yet confirms within a few slices.
         """
         replicated = self._durability.mode == "replicated"
         began_at = self._loop.time()
@@ -184,7 +188,9 @@ class Lane:
                 if self._observer is not None:
                     self._observer.durability_waited(waited_s)
                 return None
-            if waited_s * 1000 >= self._durability.timeout_ms or not isinstance(reply, list):
+            forlorn = listed is not None and listed < self._durability.replicas_needed
+            patience_ms = self._durability.timeout_ms * (FORLORN_PART if forlorn else 1)
+            if waited_s * 1000 >= patience_ms or not isinstance(reply, list):
                 return shortfall
 
     async def _connect(self) -> None:

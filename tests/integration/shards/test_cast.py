@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -11,13 +12,12 @@ import pytest
 from hashgen import ballot_hash
 from shards import keys
 from shards.client import ShardClient
-from shards.election import Election, Law
 from shards.errors import NotConfirmed, RollMissing, SchemeMismatch, ShardsError
 from shards.functions import fcall
 from shards.outbox import Outbox
 from shards.roll import Cast, RollStore
 from tests.support.casting import cast_keys
-from tests.support.rolls import LAW, Roll, load, open_election
+from tests.support.rolls import LAW, Roll, close_at, load, open_election
 
 REPEATS_KEPT = 32
 
@@ -100,21 +100,28 @@ async def test_more_repeats_than_are_kept_are_counted_anew(store: RollStore, rol
     assert await store.cast(ballot, LAW, "oui", ids[0]) == Cast("accepted")
 
 
-def moved(election: Election, opens_s: float, closes_s: float) -> Election:
-    now = datetime.now(UTC)
-    window = now + timedelta(seconds=opens_s), now + timedelta(seconds=closes_s)
-    laws = [Law(law.id, law.title_fr, law.title_en, *window) for law in election.laws]
-    return msgspec.structs.replace(election, laws=laws)
-
-
-@pytest.mark.parametrize(("opens_s", "closes_s"), [(-100, -1), (100, 200)])
-async def test_outside_the_window(
-    store: RollStore, client: ShardClient, roll: Roll, opens_s: float, closes_s: float
-) -> None:
+async def open_later(client: ShardClient, roll: Roll) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=100)
+    hours = {"opens_at": soon, "closes_at": soon + timedelta(seconds=100)}
     election = open_election(LAW)
+    laws = [msgspec.structs.replace(law, **hours) for law in election.laws]
+    await load(client, roll, msgspec.structs.replace(election, laws=laws))
+
+
+async def close_already(client: ShardClient, _: Roll) -> None:
+    await close_at(client, datetime.now(UTC), LAW)
+
+
+@pytest.mark.parametrize("move", [open_later, close_already])
+async def test_outside_the_window(
+    store: RollStore,
+    client: ShardClient,
+    roll: Roll,
+    move: Callable[[ShardClient, Roll], Awaitable[None]],
+) -> None:
     voted, waiting = (ballot_hash(*elector) for elector in roll.electors[:2])
     assert (await store.cast(voted, LAW, "oui", b"a" * 16)).status == "accepted"
-    await load(client, roll, moved(election, opens_s, closes_s))
+    await move(client, roll)
     assert (await store.cast(waiting, LAW, "oui", b"b" * 16)).status == "closed"
     assert (await store.cast(voted, LAW, "oui", b"c" * 16)).status == "closed"
     # A voter whose answer was lost gets it even after closing.

@@ -27,7 +27,7 @@ from shards.review import ReviewCase, ReviewDesk
 from shards.roll import Cast, RollStore
 from shards.topology import CONNECT_TIMEOUT_S, Address, Endpoint, endpoint_of
 from tests.support.edges import until
-from tests.support.primaries import primary_of
+from tests.support.primaries import primary_of, replica_of
 from tests.support.rolls import LAW, Roll, close_at
 
 T = TypeVar("T")
@@ -350,6 +350,33 @@ async def test_who_is_down_and_which_primary_lacks_a_replica(
     finally:
         replica.start()
         await cluster.wait_healthy()
+
+
+async def test_nobody_waits_for_replicas_that_the_cluster_does_not_list(
+    cluster: LocalCluster,
+) -> None:
+    """With a time-out of two minutes; and one that is back confirms before the map lists it."""
+    primary = await primary_of(cluster, 0)
+    replica = await replica_of(cluster, primary)
+    patient = Durability("replicated", timeout_ms=120_000)
+    async with await ShardClient.connect(RedisOptions(cluster.url, patient, timeout_s=120)) as one:
+        [lane] = (lane for lane in one._lanes.values() if lane.address.port == primary.port)
+        replica.kill()
+        try:
+
+            async def unlisted() -> bool:
+                await one.refresh()
+                return lane.replicas == 0
+
+            await until(unlisted, "a replica that is listed no more")
+            async with asyncio.timeout(60):
+                with pytest.raises(NotConfirmed, match="on 0 of 1 replicas"):
+                    await one.call(0, pack("SET", "{00}:k", "v"))
+        finally:
+            replica.start()
+            await cluster.wait_healthy()
+        lane.replicas = 0
+        assert await one.call(0, pack("SET", "{00}:k", "v")) == b"OK"
 
 
 async def test_no_cluster_at_all() -> None:
