@@ -99,6 +99,7 @@ async def test_reloading_after_a_step_within_the_receipt_shows_it(
     await visit.page.locator("a[href='#content']").focus()
     await visit.page.keyboard.press("Enter")
     await visit.page.wait_for_url("**#content")
+    await visit.page.wait_for_function("history.state?.page")  # the event comes after the address
     await visit.page.reload()
     assert await visit.on_receipt("en") == receipt_of(request_id)
 

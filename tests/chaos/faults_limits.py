@@ -58,8 +58,8 @@ async def disk_full(run: Run) -> None:
     """A server's append-only file cannot grow any more."""
     await run.moment()
     part = run.rng.randrange(3)
-    replica = await run.stack.replica(part)
-    node = replica if run.rng.random() < 0.3 else await run.stack.primary(part)
+    primary, replica = await run.stack.pair(part)
+    node = replica if run.rng.random() < 0.3 else primary
     if node.pid is None:
         raise Overtaken("the server is down")
     room = run.rng.randint(0, 4096)
@@ -78,7 +78,7 @@ async def clock_off(run: Run) -> None:
     await run.moment(0.05, 0.3)
     stack = run.stack
     part = run.rng.randrange(3)
-    pair = [await stack.primary(part), await stack.replica(part)]
+    pair = await stack.pair(part)
     process = run.rng.choice([*pair, pair[0], *stack.drainers, *stack.edges])
     stack.clocks.skew(process, run.rng.choice((-HOUR_S, HOUR_S)))
     await run.answers(300, 900)

@@ -11,7 +11,7 @@ async def primary_killed(run: Run) -> None:
     """A primary dies in the middle of its pipelines; its replica takes over, or it comes back."""
     await run.moment()
     part = run.rng.randrange(3)
-    primary, replica = await run.stack.primary(part), await run.stack.replica(part)
+    primary, replica = await run.stack.pair(part)
     run.stack.kill(primary)
     if run.rng.random() < 0.7:
         await run.stack.failed_over(replica)
@@ -25,7 +25,7 @@ async def primary_disk_lost(run: Run) -> None:
     """
     await run.moment()
     part = run.rng.randrange(3)
-    primary, replica = await run.stack.primary(part), await run.stack.replica(part)
+    primary = await run.stack.primary(part)
     lost_id = await run.stack.node_id(primary)
     run.stack.kill(primary)
     lost = ["appendonlydir", "nodes.conf"]
@@ -34,10 +34,11 @@ async def primary_disk_lost(run: Run) -> None:
     for name in lost:
         remove(primary.log.parent / name)
     await run.stack.revive(primary)
-    assert await run.stack.failed_over(replica), "the replica did not take over"
+    heir = await run.stack.successor(part, primary)
+    assert heir is not None, "the replica did not take over"
     assert not primary.alive, "a server without its data must not start"
     (primary.log.parent / "nodes.conf").unlink(missing_ok=True)
-    await run.stack.replace(primary, lost_id, replica)
+    await run.stack.replace(primary, lost_id, heir)
 
 
 def remove(path: Path) -> None:
@@ -52,7 +53,7 @@ async def shard_killed(run: Run) -> None:
     """Primary and replica of a shard die and are started again from their disks."""
     await run.moment()
     part = run.rng.randrange(3)
-    pair = [await run.stack.primary(part), await run.stack.replica(part)]
+    pair = list(await run.stack.pair(part))
     run.rng.shuffle(pair)
     run.stack.kill(*pair)
     await run.troubles(20, 200)
@@ -73,7 +74,7 @@ async def replica_frozen(run: Run) -> None:
     """A replica stops in its tracks; sometimes it must take over just when it wakes."""
     await run.moment()
     part = run.rng.randrange(3)
-    primary, replica = await run.stack.primary(part), await run.stack.replica(part)
+    primary, replica = await run.stack.pair(part)
     run.stack.freeze(replica)
     await run.troubles(20, 200)
     if run.rng.random() < 0.5:
@@ -88,7 +89,7 @@ async def primary_frozen(run: Run) -> None:
     """A primary stops in its tracks, is replaced, and wakes thinking that it still is primary."""
     await run.moment()
     part = run.rng.randrange(3)
-    primary, replica = await run.stack.primary(part), await run.stack.replica(part)
+    primary, replica = await run.stack.pair(part)
     run.stack.freeze(primary)
     await run.stack.failed_over(replica)
     run.stack.thaw(primary)
@@ -101,7 +102,7 @@ async def replica_partitioned(run: Run) -> None:
     """
     await run.moment()
     part = run.rng.randrange(3)
-    primary, replica = await run.stack.primary(part), await run.stack.replica(part)
+    primary, replica = await run.stack.pair(part)
     wires = Wire(replica.name, primary.name), Wire(primary.name, replica.name)
     with run.stack.network.broken(*wires):
         await run.troubles(20, 200)
@@ -115,7 +116,7 @@ async def minority_partition(run: Run) -> None:
     """A primary is cut off from all other servers, while edges and drainers still reach it."""
     await run.moment()
     part = run.rng.randrange(3)
-    primary, replica = await run.stack.primary(part), await run.stack.replica(part)
+    primary, replica = await run.stack.pair(part)
     others = [node.name for node in run.stack.nodes if node is not primary]
     wires = [Wire(primary.name, other) for other in others]
     wires += [Wire(other, primary.name) for other in others]

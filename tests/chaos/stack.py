@@ -215,14 +215,11 @@ class ChaosStack:
 
     async def primary(self, part: int) -> LocalNode:
         """Return the primary that serves the middle slot of a third of the slots."""
-        return (await self._pair(part))[0]
+        return (await self.pair(part))[0]
 
-    async def replica(self, part: int) -> LocalNode:
-        """Return that primary's replica."""
-        return (await self._pair(part))[1]
-
-    async def _pair(self, part: int) -> tuple[LocalNode, LocalNode]:
-        slot = 16384 * (2 * part + 1) // 6
+    async def pair(self, part: int) -> tuple[LocalNode, LocalNode]:
+        """Return that primary and its replica, both at one moment."""
+        slot = _middle(part)
         async with asyncio.timeout(HEAL_TIMEOUT_S):
             while True:
                 for node in self.nodes:
@@ -233,6 +230,11 @@ class ChaosStack:
 
     async def _pair_seen_by(self, node: LocalNode, slot: int) -> tuple[LocalNode, LocalNode] | None:
         """Return primary and replica of a slot in the eyes of its primary."""
+        replicas = await self._replicas_seen_by(node, slot)
+        return (node, replicas[0]) if replicas else None
+
+    async def _replicas_seen_by(self, node: LocalNode, slot: int) -> list[LocalNode] | None:
+        """Return the replicas of a slot's primary as it knows them, None of any other server."""
         try:
             async with Redis(host="127.0.0.1", port=node.port, socket_timeout=1) as redis:
                 if (await redis.role())[0] != b"master":
@@ -244,7 +246,7 @@ class ChaosStack:
         if not any(int(part[0]) <= slot <= int(part[-1]) for part in me["slots"]):
             return None
         ours = [key for key, entry in known.items() if entry["master_id"] == me["node_id"]]
-        return (node, self._node_at(ours[0].rpartition(":")[2])) if ours else None
+        return [self._node_at(key.rpartition(":")[2]) for key in ours]
 
     def _node_at(self, port: str) -> LocalNode:
         [node] = [node for node in self.nodes if port == _announced(node)]
@@ -258,6 +260,24 @@ class ChaosStack:
                     await asyncio.sleep(POLL_S)
                 return True
         return False
+
+    async def successor(
+        self, part: int, lost: LocalNode, timeout_s: float = 15.0
+    ) -> LocalNode | None:
+        """Wait until another server than the lost one is a part's primary; return it, or None.
+
+        It may have been so before: a machine that stands still for a second makes elections.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    for node in self.nodes:
+                        if node is lost:
+                            continue
+                        if await self._replicas_seen_by(node, _middle(part)) is not None:
+                            return node
+                    await asyncio.sleep(POLL_S)
+        return None
 
     # What a check asks
 
@@ -311,6 +331,11 @@ class ChaosStack:
                 for url in self.edge_urls:
                     while not await _ready(http, url):  # noqa: ASYNC110
                         await asyncio.sleep(POLL_S)
+
+
+def _middle(part: int) -> int:
+    """Return the middle slot of a third of the slots."""
+    return 16384 * (2 * part + 1) // 6
 
 
 def _announced(node: LocalNode) -> str:
