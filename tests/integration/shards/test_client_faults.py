@@ -379,6 +379,16 @@ async def test_nobody_waits_for_replicas_that_the_cluster_does_not_list(
         assert await one.call(0, pack("SET", "{00}:k", "v")) == b"OK"
 
 
+async def test_a_replica_that_is_slow_is_waited_for(cluster: LocalCluster) -> None:
+    """As long as the cluster lists it."""
+    replica = await replica_of(cluster, await primary_of(cluster, 0))
+    durability = Durability("replicated", timeout_ms=4000)
+    async with await ShardClient.connect(RedisOptions(cluster.url, durability, timeout_s=5)) as one:
+        replica.send(signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(0.5, replica.send, signal.SIGCONT)
+        assert await one.call(0, pack("SET", "{00}:k", "v")) == b"OK"
+
+
 async def test_no_cluster_at_all() -> None:
     with pytest.raises(Unavailable, match="no Redis node answers"):
         await ShardClient.connect(RedisOptions("redis://127.0.0.1:1"))
