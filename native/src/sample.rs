@@ -71,6 +71,14 @@ mod tests {
 
     proptest! {
         #[test]
+        fn every_step_visits_every_number(random in any::<u64>()) {
+            let step = coprime_step(random);
+            prop_assert!(step % 2 != 0 && step % 5 != 0);
+            // a small step would give numbers in a row
+            prop_assert!((STEP_CANDIDATES..2 * STEP_CANDIDATES + 4).contains(&step));
+        }
+
+        #[test]
         fn cutting_changes_nothing(seed in any::<u64>(), cut in 0_u64..40) {
             let laws = ["L1".to_owned(), "L2".to_owned()];
             let two = [rows(seed, 0, cut, &laws), rows(seed, cut, 40 - cut, &laws)].concat();

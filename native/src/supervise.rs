@@ -133,10 +133,37 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_returned() {
-        let outcome = parallel(2, 50, &Progress::default(), |number, (): &mut ()| {
+    fn the_last_tick_is_told_of_all_that_was_done() {
+        let (progress, mut told) = (Progress::default(), Vec::new());
+        let outcome = supervise(
+            &progress,
+            |done| {
+                told.push(done);
+                Ok::<(), ()>(())
+            },
+            || (0..3).for_each(|_| progress.add(5)),
+        );
+        assert_eq!((outcome, told.last()), (Ok(()), Some(&15)));
+    }
+
+    #[test]
+    fn an_error_is_returned_and_nothing_is_begun_after_it() {
+        let begun = AtomicU64::new(0);
+        let outcome = parallel(1, 50, &Progress::default(), |number, (): &mut ()| {
+            begun.fetch_add(1, Relaxed);
             if number == 30 { Err(number) } else { Ok(()) }
         });
-        assert_eq!(outcome, Err(30));
+        assert_eq!((outcome, begun.into_inner()), (Err(30), 31));
+    }
+
+    #[test]
+    fn nothing_is_begun_once_cancelled() {
+        let (begun, progress) = (AtomicU64::new(0), Progress::default());
+        progress.cancel();
+        let outcome = parallel(2, 50, &progress, |_, (): &mut ()| {
+            begun.fetch_add(1, Relaxed);
+            Ok::<(), ()>(())
+        });
+        assert_eq!((outcome, begun.into_inner()), (Ok(()), 0));
     }
 }
