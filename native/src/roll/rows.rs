@@ -163,6 +163,7 @@ mod tests {
             split(&[b'a'; LINE_BYTES_MAX + 1]),
             Err(RowFault::LineTooLong)
         );
+        assert_eq!(split(&[b'a'; LINE_BYTES_MAX]), Err(RowFault::ColumnCount));
     }
 
     #[test]

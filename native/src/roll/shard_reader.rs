@@ -148,3 +148,78 @@ fn decode(entries: &[u8], hashes: &mut [u8], left: usize) -> Result<(), usize> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COUNT: usize = 2 * STEP_HASHES + 3;
+    const SHARD: usize = 7;
+    const FORMATS: [Format; 2] = [Format::Json, Format::Binary];
+
+    /// A shard's hashes in order.
+    fn hashes() -> Vec<Hash> {
+        let hash = |number: u64| {
+            let mut hash = [7; HASH_BYTES];
+            hash[HASH_BYTES - 8..].copy_from_slice(&number.to_be_bytes());
+            hash
+        };
+        (0..COUNT as u64).map(hash).collect()
+    }
+
+    fn file_of(format: Format, hashes: &[Hash]) -> Vec<u8> {
+        match format {
+            Format::Binary => hashes.concat(),
+            Format::Json => {
+                let entries: Vec<_> = hashes
+                    .iter()
+                    .map(|hash| format!("\"{}\"", hex::encode(hash)))
+                    .collect();
+                let head = format.head(SHARD, COUNT);
+                format!("{head}{}]}}", entries.join(",")).into_bytes()
+            }
+        }
+    }
+
+    fn read_back(format: Format, file: &[u8]) -> Result<Vec<u8>, ShardFault> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("shard");
+        fs::write(&path, file).unwrap();
+        let expected = Expected {
+            format,
+            shard: SHARD,
+            count: COUNT,
+            sha256: &hex::encode(&Sha256::digest(file)),
+        };
+        let mut raw = Vec::new();
+        read(&path, &expected, &mut None, |hashes| {
+            raw.extend_from_slice(hashes);
+        })?;
+        Ok(raw)
+    }
+
+    #[test]
+    fn a_file_of_several_steps_is_read_whole() {
+        let hashes = hashes();
+        for format in FORMATS {
+            let raw = read_back(format, &file_of(format, &hashes)).unwrap();
+            assert!(raw == hashes.concat());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_number_in_the_file() {
+        let wrong = STEP_HASHES + 5;
+        let mut hashes = hashes();
+        let mut file = file_of(Format::Json, &hashes);
+        file[Format::Json.head(SHARD, COUNT).len() + wrong * JSON_ENTRY_BYTES + 1] = b'G';
+        let fault = read_back(Format::Json, &file).unwrap_err();
+        assert!(matches!(fault, ShardFault::Entry { number } if number == wrong));
+
+        hashes.swap(wrong - 1, wrong);
+        for format in FORMATS {
+            let fault = read_back(format, &file_of(format, &hashes)).unwrap_err();
+            assert!(matches!(fault, ShardFault::Order { number } if number == wrong));
+        }
+    }
+}
