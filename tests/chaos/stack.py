@@ -223,15 +223,9 @@ class ChaosStack:
         async with asyncio.timeout(HEAL_TIMEOUT_S):
             while True:
                 for node in self.nodes:
-                    pair = await self._pair_seen_by(node, slot)
-                    if pair is not None:
-                        return pair
+                    if replicas := await self._replicas_seen_by(node, slot):
+                        return node, replicas[0]
                 await asyncio.sleep(POLL_S)
-
-    async def _pair_seen_by(self, node: LocalNode, slot: int) -> tuple[LocalNode, LocalNode] | None:
-        """Return primary and replica of a slot in the eyes of its primary."""
-        replicas = await self._replicas_seen_by(node, slot)
-        return (node, replicas[0]) if replicas else None
 
     async def _replicas_seen_by(self, node: LocalNode, slot: int) -> list[LocalNode] | None:
         """Return the replicas of a slot's primary as it knows them, None of any other server."""

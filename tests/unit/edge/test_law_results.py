@@ -54,7 +54,7 @@ def test_turnout() -> None:
 
 @pytest.mark.parametrize(
     ("ballots", "electors", "share"),
-    [(0, 0, 0.0), (1, 4, 0.25), (5, 4, 1.0)],  # more than all: counted before the roll was read
+    [(0, 0, 0.0), (1, 4, 0.25), (5, 4, 1.0)],
 )
 def test_a_share_is_never_more_than_all(ballots: int, electors: int, share: float) -> None:
     assert Turnout(ballots, electors).share == share
